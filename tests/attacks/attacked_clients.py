@@ -21,7 +21,7 @@ from tests.attacks.intercepting_relay import CountedRelay, InterceptingRelay
 from tests.attacks.outcome import Outcome
 from tests.attacks.recording_client import Recording, kinds_of
 from tests.chaos.audit import Audit
-from tests.chaos.crowd import LIMITS, Crowd, Person
+from tests.chaos.crowd import LIMITS, ClientCrowd, CrowdClient
 from tests.support.procs import ServerProcess
 from tests.support.waiting import patient
 
@@ -33,7 +33,7 @@ _PATIENCE = patient(20.0)
 class Victim:
     """A client at the end of its cable."""
 
-    def __init__(self, person: Person, cable: InterceptingRelay, crowd: Crowd, outcome: Outcome) -> None:
+    def __init__(self, person: CrowdClient, cable: InterceptingRelay, crowd: ClientCrowd, outcome: Outcome) -> None:
         self.person = person
         self.cable = cable
         self._until = crowd.until
@@ -127,7 +127,7 @@ class Victim:
 class Conversation:
     """Several victims. `config` is that of the last one."""
 
-    def __init__(self, crowd: Crowd, cables: Sequence[InterceptingRelay], outcome: Outcome) -> None:
+    def __init__(self, crowd: ClientCrowd, cables: Sequence[InterceptingRelay], outcome: Outcome) -> None:
         pairs = zip(crowd.people, cables, strict=True)
         self.crowd = crowd
         self.victims = [Victim(person, cable, crowd, outcome) for person, cable in pairs]
@@ -138,7 +138,7 @@ class Conversation:
         cls, server: ServerProcess, folder: Path, outcome: Outcome, size: int, config: ClientConfig
     ) -> "AsyncIterator[Conversation]":
         """Everybody is in."""
-        crowd = Crowd(folder, size=size)
+        crowd = ClientCrowd(folder, size=size)
         crowd.people[-1].client.config = config
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(patch("lanchat.transport.driver.UdpRelay", CountedRelay))
@@ -183,7 +183,7 @@ def run_attack(
     (folder / "server.toml").write_text(LIMITS)
     with ServerProcess(folder / "data", extra=["--config", str(folder / "server.toml")]) as server:
 
-        async def everything() -> list[Person]:
+        async def everything() -> list[CrowdClient]:
             people = Conversation.at(server, folder, outcome, size, config or ClientConfig())
             async with people as conversation:
                 await attack(conversation)

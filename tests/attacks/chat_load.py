@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.chaos.crowd import Crowd, Person
+from tests.chaos.crowd import ClientCrowd, CrowdClient
 from tests.support.figures import percentile
 from tests.support.procs import ServerProcess
 from tests.support.waiting import patient
@@ -28,7 +28,7 @@ class ChatLoad:
     """Four people in `general`; `measure` as often as wanted."""
 
     def __init__(self, folder: Path) -> None:
-        self._crowd = Crowd(folder, size=SIZE)
+        self._crowd = ClientCrowd(folder, size=SIZE)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -49,7 +49,7 @@ class ChatLoad:
             await self._crowd.until(lambda: all(self._shown(id) for id in sent), PATIENCE, "all is shown")
         return sorted((self._shown(id) or began + PATIENCE) - began for id, began in sent.items())
 
-    async def _talk(self, person: Person, end: float, sent: dict[str, float]) -> None:
+    async def _talk(self, person: CrowdClient, end: float, sent: dict[str, float]) -> None:
         turn = time.monotonic() + self._crowd.people.index(person) / RATE / SIZE
         while turn < end:
             await asyncio.sleep(max(0.0, turn - time.monotonic()))

@@ -1,7 +1,7 @@
 """The long runs:  python -m tests.chaos [PART …] [--kills N] [--seed N] [--minutes N] [--again]
 
 Parts: kills, starts, commands, outages, troubles, two, typists; without any all of them. They are played in pieces of a
-minute or so; whoever interrupts it, or gives it `--minutes`, goes on with the next start, and the tables in
+minute or so; after an interruption, or `--minutes`, the next start continues the run, and the tables in
 docs/RELIABILITY.md count all pieces since the last `--again`. Needs root (small disks) and MariaDB. The exit code is 1
 when anything was lost, came twice, or took too long.
 """

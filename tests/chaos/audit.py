@@ -1,6 +1,6 @@
-"""After the trouble: the database and every copy of the log, read offline, against what people were told.
+"""After a run: the database and every copy of the log, read offline, compared with the events of the clients.
 
-Nothing of the running server is believed: records are read from the tables, the chain is computed anew, signatures are
+Nothing of the running server is trusted: records are read from the tables, the chain is computed anew, signatures are
 checked with the keys in the server's folder. `Audit.faults` is empty when everything holds; each fault begins with its
 kind:
 
@@ -10,8 +10,8 @@ kind:
     moved    acknowledged or shown under a number that another message has
     altered  not what its author signed
     chain    the records do not lead to the room's head
-    copy     somebody's copy is not the log, or his outbox still has something
-    told     he was told two things about one message, or that it was refused
+    copy     a client's copy is not the log, or its outbox is not empty
+    told     a client got two decisions about one message, or a refusal
 """
 
 from collections import Counter
@@ -33,14 +33,14 @@ from lanchat.store.local import SqliteLocalStore
 from lanchat.store.profile import ProfileStore
 from lanchat_server.core.model import DirectorySnapshot
 from lanchat_server.store import open_store
-from tests.chaos.crowd import Memory
+from tests.chaos.crowd import EventRecord
 
 
 class Witness(Protocol):
-    """Somebody who was there: what he was told, and his copy. His client must be closed."""
+    """A client of the run: its recorded events, and its copy. The client must be closed."""
 
     name: str
-    memory: Memory
+    memory: EventRecord
     profile: ProfileStore
 
 
@@ -109,13 +109,13 @@ class Audit:
         return sum(len(room.records) for room in self.rooms.values())
 
     def check(self, people: Iterable[Witness]) -> "Audit":
-        """What these people were told, and the copies in their profiles."""
+        """Compare with the recorded events of these clients, and the copies in their profiles."""
         for person in people:
             self.check_memory(person.name, person.memory)
             self.check_profile(person.name, person.profile)
         return self
 
-    def check_memory(self, name: str, memory: Memory) -> None:
+    def check_memory(self, name: str, memory: EventRecord) -> None:
         self.faults += [f"told: {name}: {text}" for text in memory.contradictions]
         stands = {id: seq for room in self.rooms.values() for id, seq in room.ids.items()}
         for id in memory.made.keys() | memory.acknowledged.keys():

@@ -1,4 +1,4 @@
-"""A server that is killed again and again while a crowd writes, and the times until everybody is live again."""
+"""A server that is killed repeatedly while clients write, and the times until all clients are live again."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tests.chaos.crowd import RATE
 from tests.chaos.launcher import kill_at
 from tests.chaos.points import WRITING
-from tests.chaos.scene import Scene
+from tests.chaos.server_with_clients import ServerWithClients
 
 # How long a server may take to come to the point where it is to die; the crowd's messages bring it there.
 POINT_PATIENCE = 60.0
@@ -68,7 +68,7 @@ def draw_kills(count: int, seed: int, first: int = 0) -> list[Kill]:
     return kills
 
 
-async def campaign(scene: Scene, kills: Sequence[Kill], rate: float = RATE) -> Tally:
+async def campaign(scene: ServerWithClients, kills: Sequence[Kill], rate: float = RATE) -> Tally:
     """Kill at each of these, in order, while everybody writes; then let everything settle, stop, and audit."""
     tally = Tally()
     async with scene:
@@ -86,7 +86,7 @@ async def campaign(scene: Scene, kills: Sequence[Kill], rate: float = RATE) -> T
     return tally
 
 
-async def _start(scene: Scene, tally: Tally, env: dict[str, str] | None = None) -> None:
+async def _start(scene: ServerWithClients, tally: Tally, env: dict[str, str] | None = None) -> None:
     """A server, and everybody live."""
     began = time.monotonic()
     server = await scene.start(env)
@@ -96,7 +96,7 @@ async def _start(scene: Scene, tally: Tally, env: dict[str, str] | None = None) 
         tally.returns += [when - tally.died_at for when in live]
 
 
-async def _start_and_kill(scene: Scene, kill: Kill, tally: Tally) -> None:
+async def _start_and_kill(scene: ServerWithClients, kill: Kill, tally: Tally) -> None:
     env = kill_at(kill.point, kill.passing, when_told=not kill.early) if kill.point else None
     tally.kills[kill.name] += 1
     if kill.early:
@@ -116,7 +116,7 @@ async def _start_and_kill(scene: Scene, kill: Kill, tally: Tally) -> None:
     await asyncio.sleep(kill.outage)
 
 
-async def _await_death(scene: Scene, kill: Kill) -> None:
+async def _await_death(scene: ServerWithClients, kill: Kill) -> None:
     server = scene.server
     if not kill.point:
         await asyncio.sleep(kill.delay)

@@ -1,7 +1,7 @@
 """Commands on a server's data that are killed at each of their steps: the administrator's, and a start.
 
-A step is a statement of the database, its commit, or a change of a folder. Whoever comes afterwards finds what was
-there before or what the command makes, and repeating the command completes it.
+A step is a statement of the database, its commit, or a change of a folder. The next start finds the state before
+the command or the state that it makes, and repeating the command completes it.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ STEPS_MAX = 1000
 _DISK = frozenset(("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"))
 
 
-class Place(NamedTuple):
+class ServerData(NamedTuple):
     """Where a server's data are. `url` None: SQLite in `folder`; `admin_url`: of who may make databases."""
 
     folder: Path
@@ -70,9 +70,9 @@ class Command:
     """`prepare` makes what is there when the command `work` begins; `look` returns what a person finds afterwards."""
 
     name: str
-    prepare: Callable[[Place, Backups], None]
-    work: Callable[[Place, Backups], object]
-    look: Callable[[Place], object]
+    prepare: Callable[[ServerData, Backups], None]
+    work: Callable[[ServerData, Backups], object]
+    look: Callable[[ServerData], object]
     # The database is made anew each time: without tables, or not even that.
     fresh: bool = False
 
@@ -102,7 +102,7 @@ def kill_at(step: int) -> None:
     event.listen(Engine, "commit", count)
 
 
-def in_child(work: Callable[[], object]) -> bool:
+def run_in_child(work: Callable[[], object]) -> bool:
     """Runs it in a process of its own; False when that was killed. Raises AssertionError when it failed otherwise."""
     pid = os.fork()
     if pid == 0:
@@ -122,7 +122,7 @@ def in_child(work: Callable[[], object]) -> bool:
 
 def make_backups(folder: Path) -> Backups:
     for name in Backups._fields:
-        place = Place(folder / name)
+        place = ServerData(folder / name)
         load_or_create(place.folder)
         with _opened(place) as store:
             store.take_lease("test", 1)
@@ -134,7 +134,7 @@ def make_backups(folder: Path) -> Backups:
 
 
 @contextlib.contextmanager
-def _opened(place: Place) -> Iterator[SqlStore]:
+def _opened(place: ServerData) -> Iterator[SqlStore]:
     store = open_store(place.url, place.folder)
     try:
         yield store
@@ -142,24 +142,24 @@ def _opened(place: Place) -> Iterator[SqlStore]:
         store.close()
 
 
-def _nothing(place: Place, backups: Backups) -> None:
+def _no_tables_or_keys(place: ServerData, backups: Backups) -> None:
     """Neither tables nor keys."""
 
 
-def _empty(place: Place, backups: Backups) -> None:
+def _empty_tables(place: ServerData, backups: Backups) -> None:
     """Tables without rows, no keys."""
     init_db(place.url, None, place.folder)
 
 
-def _boris(place: Place, backups: Backups) -> None:
+def _server_of_boris(place: ServerData, backups: Backups) -> None:
     """A server of Boris, an older backup of Anna's at the place of the new one."""
     restore(backups.boris, place.url, place.folder, force=True)
     shutil.copy(backups.anna, place.backup)
 
 
-def _lounge(place: Place, backups: Backups) -> None:
+def _server_with_messages(place: ServerData, backups: Backups) -> None:
     """A server of Boris with a room that has messages."""
-    _boris(place, backups)
+    _server_of_boris(place, backups)
     with _opened(place) as store:
         store.claim_lease()
         boris = next(row for row in store.snapshot().users if row.name == "Boris")
@@ -169,9 +169,9 @@ def _lounge(place: Place, backups: Backups) -> None:
         Log(store, LOUNGE).say(*(f"message {number}" for number in range(MESSAGES)), author=boris.id)
 
 
-def _unsettled(place: Place, backups: Backups) -> None:
+def _interrupted_restore(place: ServerData, backups: Backups) -> None:
     """A restore of Anna's backup over a server of Boris died after its commit: her keys are not in place yet."""
-    _boris(place, backups)
+    _server_of_boris(place, backups)
     with patch.object(key_swap, "settle"):
         restore(backups.anna, place.url, place.folder, force=True)
     shutil.copy(backups.boris, place.backup)
@@ -185,7 +185,7 @@ def _keys(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in keys.iterdir()} if keys.is_dir() else {}
 
 
-def _found(place: Place) -> object:
+def _found(place: ServerData) -> object:
     """What a start finds: accounts, rooms and their heads, keys."""
     with _opened(place) as store:
         key_swap.settle(place.folder / "keys", store.log)
@@ -196,7 +196,7 @@ def _found(place: Place) -> object:
     return users, sorted((row.name, row.head.seq) for row in there.rooms), _keys(place.folder)
 
 
-def _found_after_erasing(place: Place) -> object:
+def _found_after_erasing(place: ServerData) -> object:
     """As a start finds it once it has erased what is to be erased; a room's records are all there, or none is."""
     with _opened(place) as store:
         store.claim_lease()
@@ -211,15 +211,15 @@ def _found_after_erasing(place: Place) -> object:
     return _found(place), records
 
 
-def _recoverable(place: Place) -> object:
+def _state_after_repetition(place: ServerData) -> object:
     with _opened(place) as store, store.reading() as connection:
         codes = connection.execute(select(func.count()).select_from(schema.recovery_codes)).scalar_one()
     return _found(place), codes
 
 
-def _backed_up(place: Place) -> object:
+def _backed_up(place: ServerData) -> object:
     """The server, and what its backup has."""
-    copy = Place(place.folder / "copy")
+    copy = ServerData(place.folder / "copy")
     shutil.rmtree(copy.folder, ignore_errors=True)
     restore(place.backup, None, copy.folder)
     found = _found(copy)
@@ -227,13 +227,13 @@ def _backed_up(place: Place) -> object:
     return _found(place), found
 
 
-def _tables(place: Place) -> object:
+def _tables(place: ServerData) -> object:
     """Nobody uses a database that was half made: the command is given again."""
     init_db(place.url, place.admin_url, place.folder)
     return _found(place)
 
 
-def _started(place: Place) -> object:
+def _started(place: ServerData) -> object:
     """A first start makes keys of its own: all of them or none."""
     with _opened(place) as store:
         rooms = [row.name for row in store.snapshot().rooms]
@@ -242,7 +242,7 @@ def _started(place: Place) -> object:
     return rooms
 
 
-def _start(place: Place, backups: Backups) -> None:
+def _start(place: ServerData, backups: Backups) -> None:
     """A start of the server, which ends as soon as it is ready."""
 
     async def run() -> None:
@@ -256,47 +256,63 @@ def _start(place: Place, backups: Backups) -> None:
     asyncio.run(run())
 
 
-def _admin(make: Callable[[Administration], Any]) -> Callable[[Place, Backups], object]:
+def _admin(make: Callable[[Administration], Any]) -> Callable[[ServerData, Backups], object]:
     """The request that `make` gives; it may ask something before."""
 
-    def run(place: Place, _: Backups) -> object:
+    def run(place: ServerData, _: Backups) -> object:
         with Administration(place.config()) as admin:
             return admin.ask(make(admin), object)
 
     return run
 
 
-def _dora(admin: Administration) -> int:
+def _add_user(admin: Administration) -> int:
     return admin.ask(wire.FindAccount("dora"), wire.AccountResult).account.id
 
 
-def _lounges(admin: Administration) -> list[int]:
+def _rooms_named_lounge(admin: Administration) -> list[int]:
     rooms = admin.all_of(wire.ListAllRooms(), wire.RoomSummaryList)
     return [room.id for room in rooms if room.name == "lounge"]
 
 
-def _restore_anna(place: Place, backups: Backups) -> None:
+def _restore_anna(place: ServerData, backups: Backups) -> None:
     restore(backups.anna, place.url, place.folder, force=True)
 
 
-def _restore_boris(place: Place, backups: Backups) -> None:
+def _restore_boris(place: ServerData, backups: Backups) -> None:
     restore(backups.boris, place.url, place.folder, force=True)
 
 
 COMMANDS = (
-    Command("init-db", _nothing, lambda place, _: init_db(place.url, place.admin_url, place.folder), _tables, True),
-    Command("first start", _nothing, _start, _started, True),
-    Command("start after a killed restore", _unsettled, _start, _found),
-    Command("backup", _boris, _admin(lambda _: wire.CreateBackup()), _backed_up),
-    Command("backup after a killed restore", _unsettled, _admin(lambda _: wire.CreateBackup()), _backed_up),
-    Command("restore into an empty one", _empty, _restore_anna, _found, True),
-    Command("restore over another one", _boris, _restore_anna, _found),
-    Command("restore after a killed restore", _unsettled, _restore_boris, _found),
-    Command("users add, the first", _nothing, _admin(lambda _: wire.AddAccount("carla", PASSWORD)), _found, True),
-    Command("users add", _boris, _admin(lambda _: wire.AddAccount("carla", PASSWORD)), _found),
-    Command("users disable", _boris, _admin(lambda admin: wire.DisableAccount(_dora(admin), True)), _found),
-    Command("users reset-password", _boris, _admin(lambda admin: wire.ResetPassword(_dora(admin))), _recoverable),
-    Command("rooms delete", _lounge, _admin(lambda admin: wire.DeleteRooms(_lounges(admin))), _found_after_erasing),
+    Command(
+        "init-db", _no_tables_or_keys, lambda place, _: init_db(place.url, place.admin_url, place.folder), _tables, True
+    ),
+    Command("first start", _no_tables_or_keys, _start, _started, True),
+    Command("start after a killed restore", _interrupted_restore, _start, _found),
+    Command("backup", _server_of_boris, _admin(lambda _: wire.CreateBackup()), _backed_up),
+    Command("backup after a killed restore", _interrupted_restore, _admin(lambda _: wire.CreateBackup()), _backed_up),
+    Command("restore into an empty one", _empty_tables, _restore_anna, _found, True),
+    Command("restore over another one", _server_of_boris, _restore_anna, _found),
+    Command("restore after a killed restore", _interrupted_restore, _restore_boris, _found),
+    Command(
+        "users add, the first", _no_tables_or_keys, _admin(lambda _: wire.AddAccount("carla", PASSWORD)), _found, True
+    ),
+    Command("users add", _server_of_boris, _admin(lambda _: wire.AddAccount("carla", PASSWORD)), _found),
+    Command(
+        "users disable", _server_of_boris, _admin(lambda admin: wire.DisableAccount(_add_user(admin), True)), _found
+    ),
+    Command(
+        "users reset-password",
+        _server_of_boris,
+        _admin(lambda admin: wire.ResetPassword(_add_user(admin))),
+        _state_after_repetition,
+    ),
+    Command(
+        "rooms delete",
+        _server_with_messages,
+        _admin(lambda admin: wire.DeleteRooms(_rooms_named_lounge(admin))),
+        _found_after_erasing,
+    ),
 )
 
 
@@ -317,12 +333,12 @@ def killed(command: Command, folder: Path, database: MariaDB | None, stride: int
     with patch.object(claiming, "LEASE_LIFETIME", 0.3), patch.object(claiming, "LEASE_LOOK", 0.05):
         backups = make_backups(folder)
         places = _places(command, folder, database)
-        before, after = _unharmed(command, places, backups)
+        before, after = _expected_states(command, places, backups)
         faults: list[str] = []
         for number, step in enumerate(range(0, STEPS_MAX, stride)):
             place = next(places)
             try:
-                lived = _killed_once(command, place, backups, step, (before, after))
+                lived = _kill_at_step(command, place, backups, step, (before, after))
             except Exception as error:
                 lived = False
                 faults.append(f"command: {command.name}, killed before step {step}, {kind}: {error!r}"[:500])
@@ -332,10 +348,10 @@ def killed(command: Command, folder: Path, database: MariaDB | None, stride: int
     raise AssertionError(f"{command.name} never ends")
 
 
-def _places(command: Command, folder: Path, database: MariaDB | None) -> Iterator[Place]:
+def _places(command: Command, folder: Path, database: MariaDB | None) -> Iterator[ServerData]:
     name = "killed_commands"
     for number in range(STEPS_MAX):
-        place = Place(folder / f"place{number}")
+        place = ServerData(folder / f"place{number}")
         place.folder.mkdir()
         if database is None:
             yield place
@@ -348,19 +364,21 @@ def _places(command: Command, folder: Path, database: MariaDB | None) -> Iterato
             yield place._replace(url=database.url(name))
 
 
-def _unharmed(command: Command, places: Iterator[Place], backups: Backups) -> tuple[object, object]:
+def _expected_states(command: Command, places: Iterator[ServerData], backups: Backups) -> tuple[object, object]:
     """What is found before it, and when it was not killed."""
     found = []
     for work in (False, True):
         place = next(places)
         command.prepare(place, backups)
         if work:
-            assert in_child(lambda place=place: command.work(place, backups))  # type: ignore[misc]
+            assert run_in_child(lambda place=place: command.work(place, backups))  # type: ignore[misc]
         found.append(command.look(place))
     return found[0], found[1]
 
 
-def _killed_once(command: Command, place: Place, backups: Backups, step: int, expected: tuple[object, object]) -> bool:
+def _kill_at_step(
+    command: Command, place: ServerData, backups: Backups, step: int, expected: tuple[object, object]
+) -> bool:
     """Whether it lived. Raises what shows that something is lost, or that it cannot be completed."""
     command.prepare(place, backups)
 
@@ -368,7 +386,7 @@ def _killed_once(command: Command, place: Place, backups: Backups, step: int, ex
         kill_at(step)
         command.work(place, backups)
 
-    lived = in_child(work)
+    lived = run_in_child(work)
     found = command.look(place)
     assert found in (expected[1:] if lived else expected), f"found {found}"
     # Refused, as for an account that is there: then it was done.

@@ -1,4 +1,4 @@
-"""What these tests share: databases of their own, which they may kill, stop and fill."""
+"""Fixtures of databases that a test may kill, stop and fill."""
 
 from collections.abc import Iterator
 

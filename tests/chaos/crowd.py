@@ -1,5 +1,5 @@
-"""Ten people at once: real client engines with profiles of their own in one event loop, who write all the time and
-remember what they were told. What they remember is what the audit holds the database and their copies to.
+"""Ten users at once: real client engines with profiles of their own in one event loop, which write continuously and
+record their events. The audit compares the database and the copies with these records.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ disk_reserve_mib = 0
 
 
 @dataclass(slots=True)
-class Memory:
-    """What one person was told. Times are those of `time.monotonic`."""
+class EventRecord:
+    """The recorded events of one client. Times are those of `time.monotonic`."""
 
     made: dict[str, float] = field(default_factory=dict)  # `SendFrames` returned: durable in the outbox
     acknowledged: dict[str, int] = field(default_factory=dict)
@@ -70,13 +70,13 @@ class Memory:
         return when if when >= moment else None
 
 
-class Person:
-    """One client engine and what it was told."""
+class CrowdClient:
+    """One client engine and its recorded events."""
 
     def __init__(self, folder: Path, name: str, discovery_port: int) -> None:
         self.name = name
         self.profile = ProfileStore.open(folder)
-        self.memory = Memory()
+        self.memory = EventRecord()
         self.client = Client(self.profile, self.memory.take, discovery_port=discovery_port, use_zeroconf=False)
         self.room = 0
         self._count = 0
@@ -96,12 +96,12 @@ class Person:
         return str(line.id)
 
 
-class Crowd:
-    """All of them, in the running event loop. Without `discovery_port` they know the server by its address alone."""
+class ClientCrowd:
+    """All clients, in the running event loop. Without `discovery_port` they know the server by its address alone."""
 
     def __init__(self, folder: Path, *, size: int = SIZE, seed: int = 1, discovery_port: int | None = None) -> None:
         names = [f"person{number}" for number in range(size)]
-        self.people = [Person(folder / name, name, discovery_port or free_port()) for name in names]
+        self.people = [CrowdClient(folder / name, name, discovery_port or free_port()) for name in names]
         self._random = random.Random(seed)
         self._writing: list[asyncio.Task[None]] = []
 
@@ -110,10 +110,10 @@ class Crowd:
             await person.enter(server)
 
     def start_writing(self, rate: float = RATE) -> None:
-        """Everybody writes `rate` messages a second, at moments of his own, until `stop_writing`."""
+        """Each client writes `rate` messages a second, at random times, until `stop_writing`."""
         self._writing = [asyncio.create_task(self._write(person, rate)) for person in self.people]
 
-    async def _write(self, person: Person, rate: float) -> None:
+    async def _write(self, person: CrowdClient, rate: float) -> None:
         while True:
             await asyncio.sleep(self._random.uniform(0.2, 1.8) / rate)
             await person.say()
@@ -157,7 +157,7 @@ class Crowd:
         await self.until(lambda: not self.undecided(), timeout, "everything that was written is acknowledged")
 
     async def all_shown(self, timeout: float = 60.0) -> None:
-        """Everybody has seen everything that anybody wrote."""
+        """Whether all clients display all messages."""
         wanted = {id for person in self.people for id in person.memory.made}
         await self.until(
             lambda: all(wanted <= person.memory.shown_at.keys() for person in self.people),

@@ -1,5 +1,5 @@
-"""Somebody who hands in messages as fast as the server lets him and does not care for `Busy`: what grows, and what
-the server says to him."""
+"""A client that submits messages as fast as the server accepts them and ignores `Busy`: counts of messages and
+answers."""
 
 import contextlib
 import threading
@@ -19,11 +19,11 @@ PAUSE = 0.005
 
 class Flood:
     """A thread that submits and listens in its `with` block: one, because a TLS connection is not made for two at once.
-    `heard` counts the answers by type, `handed_in` the messages."""
+    `answers` counts the answers by type, `submitted` the messages."""
 
     def __init__(self, port: int, user: str) -> None:
-        self.heard: Counter[type] = Counter()
-        self.handed_in = 0
+        self.answers: Counter[type] = Counter()
+        self.submitted = 0
         self._client = RawClient(port)
         self._client.register(user)
         self._room = self._client.rooms["general"]
@@ -48,12 +48,12 @@ class Flood:
                 messages = [self._client.message(self._room, TEXT) for _ in range(BATCH)]
                 self._client.sock.settimeout(20)
                 self._client.send(wire.Submit(messages))
-                self.handed_in += len(messages)
-                self._listen(time.monotonic() + PAUSE)
+                self.submitted += len(messages)
+                self._receive_answers(time.monotonic() + PAUSE)
 
-    def _listen(self, end: float) -> None:
+    def _receive_answers(self, end: float) -> None:
         while (left := end - time.monotonic()) > 0:
             try:
-                self.heard[type(self._client.receive(left))] += 1
+                self.answers[type(self._client.receive(left))] += 1
             except TimeoutError:
                 return

@@ -1,4 +1,4 @@
-"""What the long runs consist of: pieces of a minute or so, each with servers, databases and people of its own."""
+"""The parts of the long runs: pieces of a minute or so, each with servers, databases and clients of its own."""
 
 import asyncio
 import tempfile
@@ -13,12 +13,12 @@ from tests.chaos.commands import COMMANDS, Command
 from tests.chaos.commands import killed as killed_command
 from tests.chaos.crowd import LIMITS
 from tests.chaos.disks import SmallDisk
-from tests.chaos.duel import duel
+from tests.chaos.killed_clients import CommandLineUser, draw_deaths
 from tests.chaos.launcher import kill_at
+from tests.chaos.outages import Outage, OutageReport, full_disk, killed, prepared, read_only, run_outages, stopped
 from tests.chaos.pieces import Figures, Kept, Piece
-from tests.chaos.scene import LAUNCHER, Scene
-from tests.chaos.trouble import Report, Trouble, full, killed, live_through, prepared, read_only, stopped
-from tests.chaos.typists import Typist, draw_deaths
+from tests.chaos.replacement import replace_servers
+from tests.chaos.server_with_clients import LAUNCHER, ServerWithClients
 from tests.support.mariadb import MariaDB
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess
@@ -62,7 +62,7 @@ def kills(kills: int, seed: int, kept: Kept) -> Iterator[Piece]:
 
 
 def outages(kills: int, seed: int, kept: Kept) -> Iterator[Piece]:
-    """Servers that stay away for a while."""
+    """Servers that are down for a while."""
     for outage, times in OUTAGES:
         drawn = [Kill(delay=0.2, outage=outage)] * times
         yield Piece(f"outages/{outage}", lambda drawn=drawn: _campaign("SQLite", drawn, seed, rate=1.0))
@@ -70,7 +70,7 @@ def outages(kills: int, seed: int, kept: Kept) -> Iterator[Piece]:
 
 def _campaign(kind: str, drawn: Sequence[Kill], seed: int, rate: float = 4.0) -> Figures:
     with temporary() as folder, databases(kind) as database:
-        tally: Tally = asyncio.run(campaign(Scene(folder, database=database(), seed=seed), drawn, rate))
+        tally: Tally = asyncio.run(campaign(ServerWithClients(folder, database=database(), seed=seed), drawn, rate))
     return {
         "kills": dict(tally.kills),
         "made": tally.made,
@@ -145,16 +145,16 @@ def _killed(command: Command, kind: str) -> Figures:
 
 
 def troubles(kills: int, seed: int, kept: Kept) -> Iterator[Piece]:
-    """Databases in trouble."""
-    yield Piece("troubles/MariaDB/away", _mariadb_away)
+    """Databases that fail."""
+    yield Piece("troubles/MariaDB/away", _mariadb_down)
     yield Piece("troubles/MariaDB/disk", _mariadb_disk)
     yield Piece("troubles/SQLite/disk", _sqlite_disk)
 
 
-def _mariadb_away() -> Figures:
+def _mariadb_down() -> Figures:
     with MariaDB() as server, temporary() as folder:
         kinds = [killed(server, 3), read_only(server, 3), stopped(server, 10), stopped(server, 25), killed(server, 8)]
-        return _live_through(Scene(folder, database=prepared(server)), kinds)
+        return _live_through(ServerWithClients(folder, database=prepared(server)), kinds)
 
 
 def _mariadb_disk() -> Figures:
@@ -162,18 +162,18 @@ def _mariadb_disk() -> Figures:
         server = MariaDB(parent=disk.path)
         try:
             server.start()
-            return _live_through(Scene(folder, database=prepared(server)), [full(disk, 5, server)] * 2)
+            return _live_through(ServerWithClients(folder, database=prepared(server)), [full_disk(disk, 5, server)] * 2)
         finally:
             server.remove()
 
 
 def _sqlite_disk() -> Figures:
     with SmallDisk(64 << 20) as disk, temporary() as folder:
-        return _live_through(Scene(folder, data_dir=disk.path / "server"), [full(disk, 5)] * 2)
+        return _live_through(ServerWithClients(folder, data_dir=disk.path / "server"), [full_disk(disk, 5)] * 2)
 
 
-def _live_through(scene: Scene, kinds: Sequence[Trouble]) -> Figures:
-    reports, audit = asyncio.run(live_through(scene, kinds))
+def _live_through(scene: ServerWithClients, kinds: Sequence[Outage]) -> Figures:
+    reports, audit = asyncio.run(run_outages(scene, kinds))
     complaints = [text for each in reports for text in each.complaints(growth_max=GROWTH_MAX, back_max=RECOVERY_P99)]
     made = sum(len(person.memory.made) for person in scene.crowd.people)
     return {
@@ -184,10 +184,10 @@ def _live_through(scene: Scene, kinds: Sequence[Trouble]) -> Figures:
     }
 
 
-def _figures(report: Report) -> Figures:
+def _figures(report: OutageReport) -> Figures:
     return {
-        "name": report.trouble.name,
-        "seconds": report.trouble.seconds,
+        "name": report.outage.name,
+        "seconds": report.outage.seconds,
         "meanwhile": report.acknowledged_meanwhile,
         "waited": report.waited,
         "back": report.back,
@@ -209,8 +209,8 @@ def two(kills: int, seed: int, kept: Kept) -> Iterator[Piece]:
 
 def _duel(seed: int) -> Figures:
     with temporary() as folder, databases("MariaDB") as database:
-        scene = Scene(folder, database=database(), discovery_port=free_port())
-        outcome = asyncio.run(duel(scene, 5, seed))
+        scene = ServerWithClients(folder, database=database(), discovery_port=free_port())
+        outcome = asyncio.run(replace_servers(scene, 5, seed))
     return {
         "fenced": outcome.fenced,
         "recoveries": outcome.recoveries,
@@ -232,10 +232,10 @@ def _type(seed: int) -> Figures:
         config.write_text(LIMITS)
         deaths = draw_deaths(DEATHS_PER_PIECE, seed)
         with ServerProcess(folder / "server", extra=["--config", str(config)]) as server:
-            typist = Typist(folder, "anna")
+            typist = CommandLineUser(folder, "anna")
             typist.register(server)
-            typist.type_and_die(deaths)
-            asyncio.run(typist.hand_in())
+            typist.type_until_killed(deaths)
+            asyncio.run(typist.send_queued())
         audit = Audit(None, folder / "server")
         audit.check_memory("anna", typist.memory)
         audit.check_profile("anna", typist.profile)

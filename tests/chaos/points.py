@@ -1,5 +1,5 @@
-"""Named points in the work of a server, or a client, at which a test lets it kill itself. The product knows nothing of
-them.
+"""Named points in the work of a server, or a client, at which a test lets it kill itself. The product has no code
+for them.
 
 A point is a function of the product that is wrapped: the n-th time that it is entered (or left) the process sends
 itself SIGKILL, which nothing can catch, finish or flush. What the points are called is what has happened by then.

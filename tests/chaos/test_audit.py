@@ -1,7 +1,7 @@
-"""The audit itself: each harm that it is there to find is done to a copy of a finished run, and it must complain.
+"""The audit itself: each fault that it detects is planted in a copy of a finished run, and it must report it.
 
-A check that nobody has seen fail shows nothing. The run is a real one, with a kill in it; harm is done to the server's
-database, to what people remember that they were told, and to their copies.
+The run is a real one, with a kill in it; faults are planted in the server's database, in the recorded events of
+clients, and in their copies.
 """
 
 import asyncio
@@ -18,28 +18,28 @@ from lanchat.app import api
 from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat.store.profile import ProfileStore
 from tests.chaos.audit import Audit
-from tests.chaos.crowd import Memory
-from tests.chaos.scene import Scene
+from tests.chaos.crowd import EventRecord
+from tests.chaos.server_with_clients import ServerWithClients
 
 DATABASE = "lanchat.sqlite3"
-SPEAKING = 1.5
+WRITING_SECONDS = 1.5
 
 
 @dataclass(slots=True)
-class Left:
-    """One person of the run, afterwards."""
+class FinishedClient:
+    """One client of the run, afterwards."""
 
     name: str
-    memory: Memory
+    memory: EventRecord
     profile: ProfileStore
 
 
 @dataclass(slots=True)
-class Run:
+class FinishedRun:
     """A finished run in a folder of its own. `room`: general; all of it was said there."""
 
     folder: Path
-    people: list[Left]
+    people: list[FinishedClient]
     room: int
 
     @property
@@ -51,13 +51,15 @@ class Run:
         faults = Audit(None, self.server).check(self.people).faults
         return sorted({fault.split(":")[0] for fault in faults})
 
-    def copied(self, folder: Path) -> "Run":
+    def copied(self, folder: Path) -> "FinishedRun":
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         people = [
-            Left(left.name, copy.deepcopy(left.memory), ProfileStore.open(folder / left.profile.directory.name))
+            FinishedClient(
+                left.name, copy.deepcopy(left.memory), ProfileStore.open(folder / left.profile.directory.name)
+            )
             for left in self.people
         ]
-        return Run(folder, people, self.room)
+        return FinishedRun(folder, people, self.room)
 
     def change(self, *statements: str) -> None:
         """Statements on the server's database, whose constraints are taken away first."""
@@ -71,7 +73,7 @@ class Run:
         database.close()
 
     def rechain(self) -> None:
-        """Number the records anew, chain them, and move the head: what somebody would do who hides a change."""
+        """Number the records anew, chain them, and move the head, as an attacker does to hide a change."""
         with sqlite3.connect(self.server / DATABASE) as database:
             (log_id,) = database.execute("SELECT log_id FROM log").fetchone()
             question = "SELECT seq, time_ms, header, signature, body FROM records WHERE room_id = ? ORDER BY seq"
@@ -88,41 +90,41 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     folder = tmp_path_factory.mktemp("finished")
 
-    async def play() -> Scene:
-        scene = Scene(folder, size=3)
+    async def play() -> ServerWithClients:
+        scene = ServerWithClients(folder, size=3)
         async with scene:
             scene.crowd.start_writing(20.0)
-            await asyncio.sleep(SPEAKING / 2)
+            await asyncio.sleep(WRITING_SECONDS / 2)
             scene.server.kill()
             await scene.start()
-            await asyncio.sleep(SPEAKING / 2)
+            await asyncio.sleep(WRITING_SECONDS / 2)
             await scene.settle()
             assert (await scene.audit()).faults == []
         return scene
 
     scene = asyncio.run(play())
-    people = [Left(person.name, person.memory, person.profile) for person in scene.crowd.people]
-    return Run(folder, people, scene.crowd.people[0].room)
+    people = [FinishedClient(person.name, person.memory, person.profile) for person in scene.crowd.people]
+    return FinishedRun(folder, people, scene.crowd.people[0].room)
 
 
-def delete_middle(run: Run) -> None:
+def delete_middle(run: FinishedRun) -> None:
     run.change("DELETE FROM records WHERE seq = 5 AND room_id = :room")
 
 
-def delete_middle_and_hide_it(run: Run) -> None:
+def delete_middle_and_hide_it(run: FinishedRun) -> None:
     delete_middle(run)
     run.rechain()
 
 
-def delete_last_and_hide_it(run: Run) -> None:
+def delete_last_and_hide_it(run: FinishedRun) -> None:
     run.change("DELETE FROM records WHERE room_id = :room AND seq = (SELECT max(seq) FROM records)")
     run.rechain()
 
 
-def double(run: Run) -> None:
+def double(run: FinishedRun) -> None:
     run.change(
         "INSERT INTO records SELECT room_id, (SELECT max(seq) + 1 FROM records), time_ms, author_id, device_id, run, n,"
         " kind, ref_seq, header, signature, body, body_hash, hash FROM records WHERE seq = 5 AND room_id = :room",
@@ -130,12 +132,12 @@ def double(run: Run) -> None:
     )
 
 
-def double_and_hide_it(run: Run) -> None:
+def double_and_hide_it(run: FinishedRun) -> None:
     double(run)
     run.rechain()
 
 
-def swap(run: Run) -> None:
+def swap(run: FinishedRun) -> None:
     """Two neighbours by different authors: nobody's own order is touched."""
     with sqlite3.connect(run.server / DATABASE) as database:
         question = (
@@ -151,65 +153,65 @@ def swap(run: Run) -> None:
     )
 
 
-def swap_and_hide_it(run: Run) -> None:
+def swap_and_hide_it(run: FinishedRun) -> None:
     swap(run)
     run.rechain()
 
 
-def alter_text(run: Run) -> None:
+def alter_text(run: FinishedRun) -> None:
     run.change("UPDATE records SET body = 'something else' WHERE seq = 5 AND room_id = :room")
 
 
-def alter_text_and_hide_it(run: Run) -> None:
+def alter_text_and_hide_it(run: FinishedRun) -> None:
     alter_text(run)
     run.rechain()
 
 
-def alter_time(run: Run) -> None:
+def alter_time(run: FinishedRun) -> None:
     run.change("UPDATE records SET time_ms = time_ms + 1 WHERE seq = 5 AND room_id = :room")
 
 
-def alter_head(run: Run) -> None:
+def alter_head(run: FinishedRun) -> None:
     run.change("UPDATE rooms SET head_hash = zeroblob(32) WHERE id = :room")
 
 
-def acknowledge_too_early(run: Run) -> None:
+def acknowledge_too_early(run: FinishedRun) -> None:
     """As by a server that acknowledges before it commits, and dies."""
     run.people[0].memory.acknowledged["1.00.1.1"] = 77
 
 
-def keep_without_handing_in(run: Run) -> None:
+def queue_without_submitting(run: FinishedRun) -> None:
     run.people[0].memory.made["1.00.1.1"] = 0.0
 
 
-def acknowledge_under_another_number(run: Run) -> None:
+def acknowledge_under_another_number(run: FinishedRun) -> None:
     acknowledged = run.people[0].memory.acknowledged
     acknowledged[next(iter(acknowledged))] += 1
 
 
-def tell_two_numbers(run: Run) -> None:
+def report_two_numbers(run: FinishedRun) -> None:
     memory = run.people[0].memory
     id, seq = next(iter(memory.acknowledged.items()))
     memory.take(api.LineStored(id, run.room, seq + 1))
 
 
-def show_twice(run: Run) -> None:
+def show_twice(run: FinishedRun) -> None:
     shown = run.people[1].memory.shown
     shown.insert(1, shown[0])
 
 
-def show_in_another_order(run: Run) -> None:
+def show_in_another_order(run: FinishedRun) -> None:
     shown = run.people[1].memory.shown
     shown[0], shown[1] = shown[1], shown[0]
 
 
-def show_what_is_not_stored(run: Run) -> None:
+def show_unstored_message(run: FinishedRun) -> None:
     shown = run.people[1].memory.shown
     shown.append((shown[-1][0] + 1, "1.00.1.1"))
 
 
-def in_copy(*statements: str) -> Callable[[Run], None]:
-    def harm(run: Run) -> None:
+def in_copy(*statements: str) -> Callable[[FinishedRun], None]:
+    def harm(run: FinishedRun) -> None:
         (file,) = [path for path in run.people[2].profile.directory.rglob("*") if path.is_file() and has_records(path)]
         with sqlite3.connect(file) as database:
             for statement in statements:
@@ -244,17 +246,19 @@ def has_records(path: Path) -> bool:
         (alter_time, {"chain", "copy"}),
         (alter_head, {"chain"}),
         (acknowledge_too_early, {"lost"}),
-        (keep_without_handing_in, {"lost"}),
+        (queue_without_submitting, {"lost"}),
         (acknowledge_under_another_number, {"moved"}),
-        (tell_two_numbers, {"told"}),
+        (report_two_numbers, {"told"}),
         (show_twice, {"twice"}),
         (show_in_another_order, {"order"}),
-        (show_what_is_not_stored, {"lost"}),
+        (show_unstored_message, {"lost"}),
         (in_copy("DELETE FROM records WHERE seq = 7"), {"copy"}),
         (in_copy("UPDATE records SET data = (SELECT data FROM records WHERE seq = 6) WHERE seq = 7"), {"copy"}),
     ],
 )
-def test_the_audit_sees_it(finished: Run, tmp_path: Path, harm: Callable[[Run], None], kinds: set[str]) -> None:
+def test_audit_detects_planted_faults(
+    finished: FinishedRun, tmp_path: Path, harm: Callable[[FinishedRun], None], kinds: set[str]
+) -> None:
     run = finished.copied(tmp_path)
     assert run.audit() == []
     harm(run)

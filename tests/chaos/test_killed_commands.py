@@ -27,7 +27,7 @@ each_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: 
 
 
 @each_command
-def test_killed_command_leaves_one_state_and_is_completed_by_the_next(tmp_path: Path, command: Command) -> None:
+def test_killed_command_is_atomic_and_can_be_repeated(tmp_path: Path, command: Command) -> None:
     result = killed(command, tmp_path, None, STRIDE)
     assert result.faults == []
     assert result.kills > 1
@@ -36,7 +36,7 @@ def test_killed_command_leaves_one_state_and_is_completed_by_the_next(tmp_path: 
 @pytest.mark.mariadb
 @pytest.mark.timeout(180)
 @each_command
-def test_killed_command_on_mariadb_leaves_one_state_and_is_completed_by_the_next(
+def test_killed_command_on_mariadb_is_atomic_and_can_be_repeated(
     tmp_path: Path, command: Command, mariadb: MariaDB
 ) -> None:
     result = killed(command, tmp_path, mariadb, STRIDE_MARIADB)
@@ -44,8 +44,8 @@ def test_killed_command_on_mariadb_leaves_one_state_and_is_completed_by_the_next
     assert result.kills > 0
 
 
-def test_restore_that_replaces_keys_before_the_commit_is_seen(tmp_path: Path) -> None:
-    """A planted fault: these tests look."""
+def test_planted_early_key_replacement_is_detected(tmp_path: Path) -> None:
+    """A planted fault shows that these tests can fail."""
 
     def stage(keys: Path, log: Any, files: Any) -> None:
         keys.mkdir(mode=0o700, exist_ok=True)
@@ -58,7 +58,7 @@ def test_restore_that_replaces_keys_before_the_commit_is_seen(tmp_path: Path) ->
         assert killed(command, tmp_path, None, 2).faults
 
 
-def users(url: str | None, folder: Path) -> list[str]:
+def user_names(url: str | None, folder: Path) -> list[str]:
     store = open_store(url, folder)
     key_swap.settle(folder / "keys", store.log)
     found = [row.name for row in store.snapshot().users]
@@ -71,7 +71,9 @@ def keys(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["fsync", "rename", "replace"])
-def test_a_disk_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_disk_errors_during_restore_keep_keys_and_database_paired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """Each call of it once: keys and database belong together afterwards."""
     make_server(tmp_path / "source", "Anna")
     backup_at_rest(tmp_path / "a.backup", None, tmp_path / "source")
@@ -92,7 +94,7 @@ def test_a_disk_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: py
         with contextlib.suppress(StoreError, OSError):
             restore(tmp_path / "a.backup", None, folder, force=True)
         monkeypatch.setattr(os, name, original)
-        found = users(None, folder)
+        found = user_names(None, folder)
         assert found in (["Anna"], ["Boris"]), call
         assert keys(folder) == {key: f"{found[0]}'s {key}" for key in KEYS}, call
         if left > 0:

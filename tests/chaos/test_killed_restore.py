@@ -1,5 +1,5 @@
-"""A restore that is killed at each of its steps on the disk: afterwards keys and database belong together, the old ones
-or those of the backup."""
+"""A restore that is killed at each of its steps on the disk: afterwards keys and database are both the old ones or both
+those of the backup."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ import pytest
 from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.backup import backup, restore
 from lanchat_server.store import open_store
-from tests.chaos.commands import in_child
+from tests.chaos.commands import run_in_child
 from tests.support.stores import added
 
 KEYS = ("identity.crt", "identity.key", "log.key")
@@ -47,7 +47,7 @@ def kill_at(step: int) -> None:
     sys.addaudithook(count)
 
 
-def whose(folder: Path) -> tuple[list[str], dict[str, str]]:
+def users_and_keys(folder: Path) -> tuple[list[str], dict[str, str]]:
     """What a start finds: the users, and the keys' files."""
     store = open_store(None, folder)
     key_swap.settle(folder / "keys", store.log)
@@ -57,13 +57,13 @@ def whose(folder: Path) -> tuple[list[str], dict[str, str]]:
     return users, {path.name: path.read_text() for path in files}
 
 
-def owned(user: str) -> tuple[list[str], dict[str, str]]:
+def expected_users_and_keys(user: str) -> tuple[list[str], dict[str, str]]:
     return [user], {name: f"{user}'s {name}" for name in KEYS}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
 @pytest.mark.parametrize("occupied", [True, False], ids=["replacing", "new"])
-def test_keys_and_database_belong_together_afterwards(tmp_path: Path, occupied: bool) -> None:
+def test_killed_restore_keeps_keys_and_database_consistent(tmp_path: Path, occupied: bool) -> None:
     make_server(tmp_path / "source", "Anna")
     store = open_store(None, tmp_path / "source")
     backup(tmp_path / "a.backup", store, tmp_path / "source" / "keys")
@@ -73,7 +73,7 @@ def test_keys_and_database_belong_together_afterwards(tmp_path: Path, occupied: 
     else:
         (tmp_path / "target").mkdir()
         open_store(None, tmp_path / "target").close()
-    before = owned("Boris") if occupied else ([], {})
+    before = expected_users_and_keys("Boris") if occupied else ([], {})
     found = []
     for step in range(STEPS_MAX):
         folder = tmp_path / f"killed{step}"
@@ -83,12 +83,12 @@ def test_keys_and_database_belong_together_afterwards(tmp_path: Path, occupied: 
             kill_at(step)
             restore(tmp_path / "a.backup", None, folder, force=True)
 
-        lived = in_child(work)
-        found.append(whose(folder))
-        assert found[-1] in (before, owned("Anna")), f"killed before step {step}"
+        lived = run_in_child(work)
+        found.append(users_and_keys(folder))
+        assert found[-1] in (before, expected_users_and_keys("Anna")), f"killed before step {step}"
         assert sorted(path.name for path in folder.iterdir() if path.name.startswith("keys")) in (["keys"], [])
         if lived:
             break
     assert found[0] == before
-    assert found[-1] == found[-2] == owned("Anna")
+    assert found[-1] == found[-2] == expected_users_and_keys("Anna")
     assert len(found) > 8

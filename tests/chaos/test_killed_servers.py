@@ -1,4 +1,4 @@
-"""A server that is killed with SIGKILL while ten people write: twenty times here, three hundred in `make chaos`."""
+"""A server that is killed with SIGKILL while ten clients write: twenty times here, three hundred in `make chaos`."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.campaign import campaign, draw_kills
 from tests.chaos.launcher import kill_at
 from tests.chaos.points import WRITING
-from tests.chaos.scene import LAUNCHER, Scene
+from tests.chaos.server_with_clients import LAUNCHER, ServerWithClients
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 
@@ -17,9 +17,9 @@ KILLS = 10
 SLOWEST = 50.0
 
 
-def test_nothing_is_lost_when_the_server_is_killed_again_and_again(tmp_path: Path, database: str | None) -> None:
+def test_repeated_kills_lose_no_messages(tmp_path: Path, database: str | None) -> None:
     kills = draw_kills(KILLS, seed=5, first=0 if database is None else len(WRITING) - KILLS // 2)
-    tally = asyncio.run(campaign(Scene(tmp_path, database=database), kills))
+    tally = asyncio.run(campaign(ServerWithClients(tmp_path, database=database), kills))
     assert tally.faults == []
     assert tally.killed == KILLS
     assert tally.stored == tally.made > 0
@@ -39,19 +39,19 @@ def assert_serves(data_dir: Path, database: str | None) -> None:
 
 
 @pytest.mark.parametrize("passing", [1, 2, 3])
-def test_a_first_start_killed_between_its_key_files_is_done_again(tmp_path: Path, passing: int) -> None:
+def test_first_start_killed_between_key_files_is_repeatable(tmp_path: Path, passing: int) -> None:
     die_at_start(tmp_path, None, "key-file", passing)
     assert_serves(tmp_path, None)
 
 
 @pytest.mark.parametrize("passing", [2, 25])
-def test_a_first_start_killed_while_it_makes_its_tables_is_done_again(
+def test_first_start_killed_while_creating_tables_is_repeatable(
     tmp_path: Path, database: str | None, passing: int
 ) -> None:
     die_at_start(tmp_path, database, "statement", passing)
     assert_serves(tmp_path, database)
 
 
-def test_killed_when_it_has_the_lease_and_serves_nobody(tmp_path: Path) -> None:
+def test_first_start_killed_after_taking_the_lease_is_repeatable(tmp_path: Path) -> None:
     die_at_start(tmp_path, None, "lease-taken", 1)
     assert_serves(tmp_path, None)

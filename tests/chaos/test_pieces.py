@@ -1,4 +1,4 @@
-"""Long runs add up: what was played is kept, over interruptions too, and the tables count all of it."""
+"""Long runs accumulate: finished pieces are kept, over interruptions too, and the tables count all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ CAMPAIGN = {
 }
 
 
-def test_a_run_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+def test_interrupted_run_continues(tmp_path: Path) -> None:
     played: list[int] = []
 
     def pieces(breaks_at: int) -> Iterator[Piece]:
@@ -44,7 +44,7 @@ def test_a_run_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     assert "part/2" in Kept("run", tmp_path)
 
 
-def test_the_tables_count_all_pieces(tmp_path: Path) -> None:
+def test_tables_count_all_pieces(tmp_path: Path) -> None:
     kept = Kept("run", tmp_path)
     kept.keep("kills/SQLite/0", CAMPAIGN)
     kept.keep("kills/SQLite/1", CAMPAIGN | {"faults": ["lost: anna: 1 was durable and is not stored", "order: x"]})
@@ -59,5 +59,5 @@ def test_the_tables_count_all_pieces(tmp_path: Path) -> None:
     assert slow(kept) == ["SQLite: clients were live only after 7.00 s (p99)"]
 
 
-def test_the_rule_of_three() -> None:
+def test_bound_is_the_rule_of_three() -> None:
     assert bound(3000) == 1000

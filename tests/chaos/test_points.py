@@ -1,4 +1,4 @@
-"""The named points are where the product's code is: a renamed function must not leave one out."""
+"""Each named point matches a function of the product: renaming the function must not disable the point."""
 
 import subprocess
 import sys

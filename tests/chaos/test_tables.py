@@ -6,7 +6,7 @@ from tests.chaos.pieces import Kept
 from tests.chaos.tables import report, report_commands
 
 
-def test_commands_whose_names_begin_alike_are_counted_apart(tmp_path: Path) -> None:
+def test_commands_with_a_common_prefix_are_counted_separately(tmp_path: Path) -> None:
     kept = Kept("chaos", tmp_path)
     kept.keep("commands/SQLite/users add", {"commands": 31, "faults": []})
     kept.keep("commands/SQLite/users add, the first", {"commands": 110, "faults": ["command: lost"]})

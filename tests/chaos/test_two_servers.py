@@ -1,12 +1,12 @@
-"""Two servers on one database at random moments: one is fenced, and the log stays one."""
+"""A second server on one database at random moments: the first is fenced, and the log has no fork."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.duel import FENCED_WITHIN, duel
-from tests.chaos.scene import Scene
+from tests.chaos.replacement import FENCED_WITHIN, replace_servers
+from tests.chaos.server_with_clients import ServerWithClients
 from tests.support.ports import free_port
 from tests.support.waiting import patient
 
@@ -14,9 +14,9 @@ ROUNDS = 3
 
 
 @pytest.mark.mariadb
-def test_a_second_server_on_the_database_ends_the_first(tmp_path: Path, mariadb_url: str) -> None:
-    scene = Scene(tmp_path, database=mariadb_url, discovery_port=free_port())
-    outcome = asyncio.run(duel(scene, ROUNDS, seed=1))
+def test_second_server_on_a_database_fences_the_first(tmp_path: Path, mariadb_url: str) -> None:
+    scene = ServerWithClients(tmp_path, database=mariadb_url, discovery_port=free_port())
+    outcome = asyncio.run(replace_servers(scene, ROUNDS, seed=1))
     assert outcome.faults == []
     assert outcome.stored == outcome.made > 0
     assert len(outcome.fenced) == ROUNDS

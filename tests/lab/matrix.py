@@ -24,7 +24,7 @@ from tests.chaos.audit import Audit
 from tests.chaos.crowd import LIMITS
 from tests.chaos.pieces import Figures, Kept, Piece, bound
 from tests.chaos.pieces import play as play_pieces
-from tests.chaos.scene import START_PATIENCE
+from tests.chaos.server_with_clients import START_PATIENCE
 from tests.lab.matrix_cases import CASES, Case, Net
 from tests.lab.netns import Computer, Lab, missing
 from tests.support import marked

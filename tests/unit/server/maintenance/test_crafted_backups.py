@@ -12,7 +12,7 @@ import pytest
 from lanchat_server.cli.main import run
 from lanchat_server.maintenance.backup import backup_at_rest
 from lanchat_server.store import open_store
-from tests.chaos.test_killed_restore import make_server, owned, whose
+from tests.chaos.test_killed_restore import expected_users_and_keys, make_server, users_and_keys
 
 Craft = Callable[[Path, Path], None]
 
@@ -113,7 +113,7 @@ def test_crafted_backup_is_refused_and_nothing_changes(
     assert (code, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert err.startswith("lanchat-server: ")
-    assert whose(target) == owned("Boris")
+    assert users_and_keys(target) == expected_users_and_keys("Boris")
     assert {path for path in tmp_path.rglob("*") if target not in path.parents} == before
 
 
@@ -123,4 +123,4 @@ def test_backup_is_read_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("good.backup")
     assert run(["restore", str(tmp_path / "link"), "--data-dir", str(tmp_path / "target")]) == 0
     open_store(None, tmp_path / "target").close()
-    assert whose(tmp_path / "target") == owned("Anna")
+    assert users_and_keys(tmp_path / "target") == expected_users_and_keys("Anna")

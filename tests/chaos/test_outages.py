@@ -1,11 +1,11 @@
-"""What counts as acknowledged while a database was in trouble."""
+"""Which messages count as acknowledged during a database outage."""
 
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.chaos.trouble import Report, Trouble, acknowledged_meanwhile
+from tests.chaos.outages import Outage, OutageReport, acknowledged_meanwhile
 
 BEGAN_MS, BEGAN, ENDED = 5000, 50.0, 60.0
 
@@ -15,9 +15,11 @@ BEGAN_MS, BEGAN, ENDED = 5000, 50.0, 60.0
     [(5500, 55.0, 1), (4900, 55.0, 0), (4900, 45.0, 0), (6100, 61.0, 0)],
     ids=["stored and told meanwhile", "stored before, told meanwhile", "before", "afterwards"],
 )
-def test_what_was_stored_and_told_meanwhile(stored_ms: int, acknowledged_at: float, counts: int) -> None:
-    trouble = Trouble("stopped", lambda: None, lambda: None, 10.0)
-    report = Report(trouble, began=(BEGAN_MS, BEGAN), ended=ENDED)
+def test_counts_messages_stored_and_acknowledged_during_an_outage(
+    stored_ms: int, acknowledged_at: float, counts: int
+) -> None:
+    outage = Outage("stopped", lambda: None, lambda: None, 10.0)
+    report = OutageReport(outage, began=(BEGAN_MS, BEGAN), ended=ENDED)
     room = SimpleNamespace(records=[SimpleNamespace(time_ms=stored_ms)], ids={"a": 1})
     person = SimpleNamespace(memory=SimpleNamespace(acknowledged_at={"a": acknowledged_at}))
     crowd: Any = SimpleNamespace(people=[person])

@@ -1,5 +1,5 @@
-"""Somebody asks for a change and hangs up while the database is still at it: the change is carried to its end, and
-those whom it concerns are told, as if he had stayed."""
+"""A client disconnects while the database processes its request: the change is completed, and its events reach the
+clients concerned."""
 
 import socket
 import sqlite3
@@ -13,16 +13,16 @@ from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 
 # The server has read the request, and then noticed that its sender is gone.
-MOMENT = 0.3
+SETTLE_SECONDS = 0.3
 
 
-def hang_up(client: RawClient) -> None:
+def reset_connection(client: RawClient) -> None:
     """At once, with a reset, as a process that is killed with unread data."""
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
 
 
-def test_a_request_is_carried_to_its_end_when_the_client_hangs_up(tmp_path: Path) -> None:
+def test_request_is_completed_after_its_client_disconnects(tmp_path: Path) -> None:
     folder = tmp_path / "server"
     with ServerProcess(folder) as server, RawClient(server.port) as bob:
         bob.register("bob")
@@ -32,12 +32,12 @@ def test_a_request_is_carried_to_its_end_when_the_client_hangs_up(tmp_path: Path
         database = sqlite3.connect(folder / "lanchat.sqlite3", isolation_level=None)
         database.execute("BEGIN IMMEDIATE")
         anna.send(wire.Request(77, wire.InviteUser(room, bob.user_id)))
-        time.sleep(MOMENT)
-        hang_up(anna)
-        time.sleep(MOMENT)
+        time.sleep(SETTLE_SECONDS)
+        reset_connection(anna)
+        time.sleep(SETTLE_SECONDS)
         assert not [event for event in bob.events if isinstance(event, wire.RoomChanged)]
         database.execute("ROLLBACK")
         database.close()
-        told = bob.wait_for(wire.RoomChanged)
-        assert (told.room.id, told.room.joined) == (room, True)
+        changed = bob.wait_for(wire.RoomChanged)
+        assert (changed.room.id, changed.room.joined) == (room, True)
         assert [head.room for head in bob.request(wire.Subscribe([room])).heads] == [room]

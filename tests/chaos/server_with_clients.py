@@ -1,4 +1,4 @@
-"""A server on a database, a crowd that writes to it, and the end of every story: settle, stop, audit."""
+"""A server on a database with clients that write to it, and the end of each run: settle, stop, audit."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from typing import Any, Self
 import psutil
 
 from tests.chaos.audit import Audit
-from tests.chaos.crowd import LIMITS, SIZE, Crowd
+from tests.chaos.crowd import LIMITS, SIZE, ClientCrowd
 from tests.support.procs import ServerProcess
 
 LAUNCHER = "tests.chaos.launcher"
@@ -16,7 +16,7 @@ LAUNCHER = "tests.chaos.launcher"
 START_PATIENCE = 60.0
 
 
-class Scene:
+class ServerWithClients:
     """Use it as an async context manager: the crowd has entered then. `database` None: SQLite in `data_dir`."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Scene:
         self.data_dir = data_dir or folder / "server"
         self.database = database
         self.discovery_port = discovery_port
-        self.crowd = Crowd(folder, size=size, seed=seed, discovery_port=discovery_port)
+        self.crowd = ClientCrowd(folder, size=size, seed=seed, discovery_port=discovery_port)
         self._config = folder / "server.toml"
         self._server: ServerProcess | None = None
 

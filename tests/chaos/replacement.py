@@ -1,6 +1,6 @@
 """Two servers on one database: again and again a second one is started at a random moment, as by an administrator who
-moves the server to another computer and forgets the first. The older one must end, and nobody must notice but by a new
-address, which the crowd finds by discovery."""
+moves the server to another computer and forgets the first. The older one must end; clients see only a new address,
+which they find by discovery."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.chaos.audit import Audit
 from tests.chaos.crowd import RATE
-from tests.chaos.scene import Scene
+from tests.chaos.server_with_clients import ServerWithClients
 from tests.support.procs import ServerProcess
 
 # An idle server renews its lease every four seconds; one that is written to notices with the next batch.
@@ -30,7 +30,7 @@ class Outcome:
     stored: int = 0
 
 
-async def duel(scene: Scene, rounds: int, seed: int, rate: float = RATE) -> Outcome:
+async def replace_servers(scene: ServerWithClients, rounds: int, seed: int, rate: float = RATE) -> Outcome:
     """`scene` has a database server and a discovery port."""
     draw, outcome = random.Random(seed), Outcome()
     async with scene:
@@ -47,14 +47,14 @@ async def duel(scene: Scene, rounds: int, seed: int, rate: float = RATE) -> Outc
     return outcome
 
 
-def _copy_of_keys(scene: Scene, number: int) -> Path:
+def _copy_of_keys(scene: ServerWithClients, number: int) -> Path:
     """The data folder of another computer with the same keys."""
     folder = scene.folder / f"server{number}"
     shutil.copytree(scene.data_dir / "keys", folder / "keys")
     return folder
 
 
-async def _replace(scene: Scene, folder: Path, outcome: Outcome) -> None:
+async def _replace(scene: ServerWithClients, folder: Path, outcome: Outcome) -> None:
     older = scene.server
     newer: ServerProcess = await scene.launch(folder)
     scene.server = newer

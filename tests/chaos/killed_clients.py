@@ -1,4 +1,4 @@
-"""People at the command line whose processes are killed while they type: what they were told before is kept."""
+"""Command-line clients whose processes are killed while they send: the messages that they reported are recorded."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 from lanchat.app import api
 from lanchat.app.client import Client
 from lanchat.store.profile import ProfileStore
-from tests.chaos.crowd import PASSWORD, Memory
+from tests.chaos.crowd import PASSWORD, EventRecord
 from tests.chaos.launcher import kill_at
 from tests.chaos.points import TYPING
 from tests.support.leaks import guard
@@ -44,7 +44,7 @@ def draw_deaths(count: int, seed: int) -> list[Death]:
 
 
 @dataclass(slots=True)
-class Typing:
+class ChatProcess:
     """One `lanchat chat --json` that was given lines."""
 
     process: "subprocess.Popen[bytes]"
@@ -80,13 +80,13 @@ class Typing:
             time.sleep(0.01)
 
 
-class Typist:
-    """A person who uses the command line, several processes of one profile at a time."""
+class CommandLineUser:
+    """A user of the command line, with several processes of one profile at a time."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder / name
         self.name = name
-        self.memory = Memory()
+        self.memory = EventRecord()
         self.profile = ProfileStore.open(self.folder / "profile")
         self._count = 0
 
@@ -95,7 +95,7 @@ class Typist:
         done = run_client(args, self.profile.directory, env={"LANCHAT_PASSWORD": PASSWORD})
         assert done.returncode == 0, done.stderr
 
-    def type(self, death: Death) -> Typing:
+    def type(self, death: Death) -> ChatProcess:
         """Starts to write; the process will not live long."""
         self._count += 1
         output = self.folder / f"output{self._count}"
@@ -114,9 +114,9 @@ class Typist:
         # All of them fit the pipe, whose end stays open: the conversation goes on until the process dies.
         process.stdin.write(b"".join(b"%s %d %d\n" % (self.name.encode(), self._count, n) for n in range(LINES)))
         process.stdin.flush()
-        return Typing(process, death, output, files)
+        return ChatProcess(process, death, output, files)
 
-    def type_and_die(self, deaths: Sequence[Death]) -> None:
+    def type_until_killed(self, deaths: Sequence[Death]) -> None:
         """Two processes of the profile at a time, until all of them are dead. Raises AssertionError when one ended
         otherwise."""
         for first in range(0, len(deaths), 2):
@@ -124,9 +124,9 @@ class Typist:
             codes = [typing.end() for typing in typings]
             assert set(codes) == {-signal.SIGKILL}, [typing.told()[-3:] for typing in typings]
             for typing in typings:
-                self.remember(typing.told())
+                self.record_output(typing.told())
 
-    def remember(self, told: Sequence[dict[str, Any]]) -> None:
+    def record_output(self, told: Sequence[dict[str, Any]]) -> None:
         """What a process said is kept: its own messages, and their numbers."""
         now = time.monotonic()
         for row in told:
@@ -135,7 +135,7 @@ class Typist:
             if row["event"] in ("message", "stored") and row.get("seq") is not None and row["id"] in self.memory.made:
                 self.memory.take(api.LineStored(row["id"], 0, row["seq"]))
 
-    async def hand_in(self, timeout: float = 30.0) -> None:
+    async def send_queued(self, timeout: float = 30.0) -> None:
         """What no process had the time to hand in: the next one does it. Raises TimeoutError."""
         client = Client(self.profile, lambda event: None, use_zeroconf=False, discovery_port=free_port())
         try:
