@@ -172,7 +172,7 @@ def _serving(config: ServerConfig) -> Iterator[int]:
         assert not thread.is_alive()
 
 
-def test_a_batch(counted: Counted) -> None:
+def test_cost_of_a_batch(counted: Counted) -> None:
     """21 messages of 200 octets to eight clients: three records fill a datagram."""
     counted.talk(BATCH)
     for _ in range(ROUNDS):
@@ -188,7 +188,7 @@ def test_a_batch(counted: Counted) -> None:
             assert cost["calls"] == CLIENTS + 1
 
 
-def test_a_single_message(counted: Counted) -> None:
+def test_cost_of_a_single_message(counted: Counted) -> None:
     counted.talk(1)
     for _ in range(ROUNDS):
         cost = counted.talk(1)

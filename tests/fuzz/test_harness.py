@@ -21,14 +21,14 @@ from tests.support import marked
 from tests.support.fake_log import key_of
 
 
-def test_the_same_seed_makes_the_same_damage() -> None:
+def test_mutation_is_deterministic_per_seed() -> None:
     frame = seeds.frames("to server")[0]
     chains = [[mutate(frame, Random(seed)) for seed in range(200)] for _ in range(2)]
     assert chains[0] == chains[1]
     assert len(set(chains[0])) > 150
 
 
-def test_damage_keeps_the_structure_often_enough() -> None:
+def test_mutation_often_keeps_the_structure() -> None:
     """Else nothing behind the first octets is ever reached."""
     frames = seeds.frames("to server")
     damaged = [mutate(frame, Random(seed)) for frame in frames for seed in range(40)]
@@ -54,7 +54,7 @@ def _texts(value: object) -> list[bytes]:
     return [text for item in inner for text in _texts(item)] if isinstance(inner, list) else []
 
 
-def test_a_scan_finds_depth_and_texts_of_whatever_is_encoded() -> None:
+def test_scan_finds_depth_and_texts() -> None:
     frames = [*seeds.frames("to server"), *seeds.frames("to client")]
     wide = [{"a" * 40: [1, -1, 2**40, 0.5, None, True, "b" * 300, b"c" * 70_000]}, list(range(20)), {"x": "y" * 70_000}]
     for octets in [
@@ -68,7 +68,7 @@ def test_a_scan_finds_depth_and_texts_of_whatever_is_encoded() -> None:
         assert scan(octets + b"\xa1\xff").is_text
 
 
-def test_a_scan_tells_what_no_decoder_would() -> None:
+def test_scan_reports_undecodable_input() -> None:
     assert scan(b"\x91" * 500).depth == 500
     assert not scan(b"\x92\x01\xa1\xff").is_text
     assert not scan(b"\x93\x01\xa3\xed\xa0\x80").is_text
@@ -76,7 +76,7 @@ def test_a_scan_tells_what_no_decoder_would() -> None:
     assert (brackets(b"a = [[{}], []]"), brackets(b"]]["), brackets(b"")) == (3, 1, 0)
 
 
-def test_any_other_error_than_the_one_goes_through() -> None:
+def test_unexpected_errors_are_raised() -> None:
     def run(octets: bytes) -> None:
         if octets:
             raise ProtocolError if octets == b"refused" else KeyError
@@ -87,7 +87,7 @@ def test_any_other_error_than_the_one_goes_through() -> None:
         attempt(target, b"x")
 
 
-def test_a_picture_tells_states_apart() -> None:
+def test_picture_distinguishes_states() -> None:
     reader = wire.FrameReader()
     before = picture(reader)
     assert picture(reader) == before
@@ -95,7 +95,7 @@ def test_a_picture_tells_states_apart() -> None:
     assert picture(reader) != before
 
 
-def test_a_corpus_holds_what_reaches_other_lines_and_no_more() -> None:
+def test_minimised_corpus_keeps_inputs_with_new_coverage() -> None:
     target = TARGETS["invite-link"]
     link = target.seeds()[0]
     many = [link, *(link.replace(b"office", b"office%d" % number) for number in range(50)), b"", b"x", b"y"]
@@ -104,7 +104,7 @@ def test_a_corpus_holds_what_reaches_other_lines_and_no_more() -> None:
     assert any(attempt(target, octets) for octets in kept)
 
 
-def test_figures_add_up_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_accumulate_in_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document = tmp_path / "doc.md"
     document.write_text("<!-- fuzzing: written by hand -->\n<!-- end of fuzzing -->\n", encoding="utf-8")
     monkeypatch.setattr(marked, "RELIABILITY", document)
@@ -117,7 +117,7 @@ def test_figures_add_up_and_read_back(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("kind", [*LIVE, *BEFORE_LOGIN, *AFTER_LOGIN], ids=lambda kind: kind.__name__)
-def test_every_frame_that_a_client_may_send_can_be_made(kind: type) -> None:
+def test_every_client_frame_can_be_generated(kind: type) -> None:
     world = World([1, 2], [1, 2], ["anna"], [b"d" * 16], {1: 5})
     speaker = Speaker(world, Random(1), key_of(1))
     for _ in range(30):

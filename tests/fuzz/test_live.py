@@ -10,6 +10,6 @@ LIVE = [target for target in TARGETS.values() if target.live]
 
 
 @pytest.mark.parametrize("target", LIVE, ids=lambda target: target.name)
-def test_everything_holds_while_somebody_with_all_keys_says_anything(target: Target) -> None:
+def test_processes_withstand_an_attacker_with_all_keys(target: Target) -> None:
     for seed in [*target.seeds(), *corpus.load(corpus.REGRESSIONS, target.name).values()]:
         target.run(seed)

@@ -12,7 +12,7 @@ PAIRS = [(plant, target) for plant, targets in BUGS.items() for target in target
 
 
 @pytest.mark.parametrize(("plant", "target"), PAIRS, ids=[f"{plant.__name__}-{target}" for plant, target in PAIRS])
-def test_the_targets_catch(plant: Plant, target: str) -> None:
+def test_target_detects_planted_fault(plant: Plant, target: str) -> None:
     """And it is the fault: without it the same inputs break nothing."""
     catch = hunt(target, plant)
     assert catch is not None, f"{plant.__name__} was not caught by {target}"

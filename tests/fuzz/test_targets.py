@@ -20,7 +20,7 @@ BY_NAME = lambda target: target.name  # noqa: E731
 
 
 @pytest.mark.parametrize("target", QUICK, ids=BY_NAME)
-def test_nothing_but_the_one_error_comes_out(target: Target) -> None:
+def test_damaged_input_raises_only_the_documented_error(target: Target) -> None:
     inputs = target.seeds()
 
     @settings(max_examples=target.examples, suppress_health_check=list(HealthCheck))
@@ -47,7 +47,7 @@ def _damaged(target: Target, inputs: list[bytes]) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("target", QUICK, ids=BY_NAME)
-def test_what_was_kept_is_still_read(target: Target) -> None:
+def test_corpus_inputs_are_handled(target: Target) -> None:
     kept = corpus.load(corpus.CORPUS, target.name)
     assert sum(map(len, kept.values())) <= corpus.OCTETS_MAX
     for octets in kept.values():
@@ -55,18 +55,18 @@ def test_what_was_kept_is_still_read(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", QUICK, ids=BY_NAME)
-def test_what_once_broke_something_does_so_no_more(target: Target) -> None:
+def test_regression_inputs_are_handled(target: Target) -> None:
     for octets in corpus.load(corpus.REGRESSIONS, target.name).values():
         attempt(target, octets)
 
 
-def test_nothing_is_kept_of_targets_that_are_gone() -> None:
+def test_corpora_belong_to_existing_targets() -> None:
     for root in (corpus.CORPUS, corpus.REGRESSIONS):
         assert {folder.name for folder in root.glob("*")} <= set(TARGETS)
 
 
 @pytest.mark.parametrize("target", DATAGRAMS, ids=BY_NAME)
-def test_a_datagram_takes_little_time_and_memory(target: Target) -> None:
+def test_datagram_cost_is_bounded(target: Target) -> None:
     """The worst of seeds, kept inputs and 100 damaged ones."""
     rng = Random(1)
     inputs = [*target.seeds(), *corpus.load(corpus.CORPUS, target.name).values()]

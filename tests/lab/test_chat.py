@@ -1,4 +1,4 @@
-"""People chat from computer to computer: the whole product over real kernels, with datagrams blocked or lost."""
+"""Chat between computers of the lab: the whole product over real kernels, with datagrams blocked or lost."""
 
 import json
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ def expected(count: int = MESSAGES) -> list[str]:
     return [f"message {i}" for i in range(count)]
 
 
-def test_two_computers_chat_through_a_server_that_nobody_configured(office: Office) -> None:
+def test_clients_chat_through_a_discovered_server(office: Office) -> None:
     for number in (1, 2):
         office.register(number)
     assert exchange(office) == expected()
@@ -97,7 +97,7 @@ def test_two_computers_chat_through_a_server_that_nobody_configured(office: Offi
     assert [row["room"] for row in json_lines(result.stdout)] == ["general"]
 
 
-def test_everything_goes_over_tls_where_udp_is_blocked(office: Office) -> None:
+def test_messages_use_tls_when_udp_is_blocked(office: Office) -> None:
     port = office.server.port
     office.computers[0].nft(
         "add table inet block\n"
@@ -118,7 +118,7 @@ def test_everything_goes_over_tls_where_udp_is_blocked(office: Office) -> None:
 
 
 @pytest.mark.parametrize("loss", [10, 30])
-def test_nothing_is_lost_and_nothing_comes_twice_on_a_lossy_network(office: Office, loss: int) -> None:
+def test_lossy_network_neither_loses_nor_duplicates_messages(office: Office, loss: int) -> None:
     for number in (1, 2):
         office.register(number)
     for computer in office.computers[1:]:
@@ -132,7 +132,7 @@ def test_nothing_is_lost_and_nothing_comes_twice_on_a_lossy_network(office: Offi
     assert exchange(office, 60) == expected(60)
 
 
-def test_a_server_that_was_away_comes_back_and_gets_what_was_typed_meanwhile(office: Office) -> None:
+def test_queued_message_is_sent_after_server_restart(office: Office) -> None:
     for number in (1, 2):
         office.register(number)
     listener = office.listen(1)

@@ -93,7 +93,7 @@ class TestOnOneComputer:
         finally:
             child.kill()
 
-    def test_found_at_once(self, server: Child, port: int) -> None:
+    def test_server_is_found_quickly(self, server: Child, port: int) -> None:
         async def search() -> tuple[float, list[DiscoveredServer]]:
             began = time.perf_counter()
             found = await discover(SEARCH, discovery_port=port, stop_after_first=True)
@@ -115,13 +115,13 @@ class TestOnOneComputer:
         assert reported == found
         assert len(found) == 1
 
-    def test_no_server_is_an_empty_list_in_time(self, port: int) -> None:
+    def test_search_without_servers_returns_an_empty_list_in_time(self, port: int) -> None:
         began = time.perf_counter()
         assert asyncio.run(discover(0.3, discovery_port=port, use_zeroconf=False)) == []
         assert 0.3 <= time.perf_counter() - began < patient(1.0)
 
     @pytest.mark.parametrize("first", [True, False])
-    def test_a_search_leaves_nothing_behind(self, server: Child, port: int, first: bool) -> None:
+    def test_search_leaks_no_resources(self, server: Child, port: int, first: bool) -> None:
         async def search() -> None:
             await discover(0.4, discovery_port=port, stop_after_first=first)
             await asyncio.sleep(0.05)
@@ -129,7 +129,7 @@ class TestOnOneComputer:
 
         assert_nothing_leaks(search)
 
-    def test_a_cancelled_search_and_a_stopped_browser_leave_nothing_behind(self, server: Child, port: int) -> None:
+    def test_cancelled_search_and_stopped_browser_leak_nothing(self, server: Child, port: int) -> None:
         async def search() -> None:
             browser = Browser(discovery_port=port)
             browser.start(lambda servers: None)
@@ -143,7 +143,7 @@ class TestOnOneComputer:
 
         assert_nothing_leaks(search)
 
-    def test_garbage_gets_no_answer_and_an_answer_is_smaller(self, server: Child, port: int) -> None:
+    def test_invalid_probes_get_no_answer_and_answers_are_smaller(self, server: Child, port: int) -> None:
         token = bytes(range(TOKEN_SIZE))
         advert = Advert(log_id("x"), fingerprint("x"), 1, "x")
         garbage = [
@@ -168,7 +168,7 @@ class TestOnOneComputer:
             with pytest.raises(TimeoutError):
                 sock.recvfrom(65535)
 
-    def test_an_address_gets_five_answers_a_second(self, server: Child, port: int) -> None:
+    def test_answers_to_an_address_are_rate_limited(self, server: Child, port: int) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(5)
             for n in range(40):
@@ -179,7 +179,7 @@ class TestOnOneComputer:
             with pytest.raises(TimeoutError):
                 sock.recv(65535)
 
-    def test_answers_to_somebody_else_are_passed_over(self, port: int) -> None:
+    def test_answers_with_another_token_are_ignored(self, port: int) -> None:
         advert = Advert(log_id("x"), fingerprint("x"), 1, "x")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as liar:
             liar.bind(("127.0.0.1", port))
@@ -221,7 +221,7 @@ class TestOnOneNetwork:
         self.lan = lab.lan()
         return lab.computer((self.lan, "10.77.0.1/24")), lab.computer((self.lan, "10.77.0.2/24"))
 
-    def test_every_way_finds_the_server(self, computers: tuple[Computer, Computer]) -> None:
+    def test_every_discovery_method_finds_the_server(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
         server = serve(one, "Büro 2.0", 4242)
         by_probe = ["Büro 2.0", "Büro 2.0", "10.77.0.1", 4242, "probe"]
@@ -259,7 +259,7 @@ class TestOnOneNetwork:
         assert search["seconds"] <= SOON
         assert server.stop() == 0
 
-    def test_dns_sd_answers_the_group_and_nobody_alone(self, computers: tuple[Computer, Computer]) -> None:
+    def test_dns_sd_answers_by_multicast_only(self, computers: tuple[Computer, Computer]) -> None:
         """What a stranger makes the server send to somebody's address is no longer than what he sent: nothing."""
         one, two = computers
         server = serve(one, "Office", 4242)
@@ -271,7 +271,7 @@ class TestOnOneNetwork:
         assert not any(asked["alone"].values()), asked
         assert server.stop() == 0
 
-    def test_a_long_search_merges_and_does_not_hold_up_the_loop(self, computers: tuple[Computer, Computer]) -> None:
+    def test_search_merges_answers_without_blocking_the_loop(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
         serve(one, "Office", 4242)
         seek_until(two, bool, NOBODY)
@@ -284,7 +284,7 @@ class TestOnOneNetwork:
                 return
         raise AssertionError(f"the event loop was held up for {gaps} seconds")
 
-    def test_two_servers_with_one_name_on_one_computer(self, computers: tuple[Computer, Computer]) -> None:
+    def test_two_servers_with_one_name_on_one_computer_are_found(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
         serve(one, "Office", 4242, "key='first'")
         seek_until(two, bool, NOBODY)
@@ -301,7 +301,7 @@ class TestOnOneNetwork:
             ("second", "Office-2", 4243),
         }
 
-    def test_start_and_stop_are_quick_and_a_browser_sees_both(self, computers: tuple[Computer, Computer]) -> None:
+    def test_browser_shows_server_start_and_stop_quickly(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
         browser = two.start(*PEER, "browse", "30", "lifetime=2.5", "interval=1.0")
         server = serve(one, "Office", 4242)
@@ -322,7 +322,7 @@ class TestOnOneNetwork:
         server.kill()
         browser.wait_for_line(lambda line: line == '{"servers": []}', 5.0, "gone after its silence", start)
 
-    def test_a_taken_port_costs_the_beacon_only(self, computers: tuple[Computer, Computer]) -> None:
+    def test_port_in_use_disables_only_the_beacon(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
         stranger = one.start(
             sys.executable,
@@ -340,7 +340,7 @@ class TestOnOneNetwork:
         assert seek_until(two, bool, "use_zeroconf=False")[0][4] == "probe"
         assert len(server.stderr) == 1
 
-    def test_a_cable_plugged_in_later(self, lab: Lab) -> None:
+    def test_interface_added_later_is_announced(self, lab: Lab) -> None:
         lan = lab.lan()
         lan.drop_broadcast()
         one, two = lab.computer(), lab.computer((lan, "10.77.0.2/24"))
@@ -350,7 +350,7 @@ class TestOnOneNetwork:
         assert seek_until(two, bool, "use_zeroconf=False")[0][2] == "10.77.0.1"
         assert seek_until(two, bool, NOBODY)[0][2] == "10.77.0.1"
 
-    def test_a_server_on_loopback_only_is_announced_there_only(self, computers: tuple[Computer, Computer]) -> None:
+    def test_loopback_server_is_announced_on_loopback_only(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
         serve(one, "Private", 4242, "host='127.0.0.1'")
         assert seek(one, 1.0, "stop_after_first=True")[0]["servers"][0][2] == "127.0.0.1"
@@ -358,7 +358,7 @@ class TestOnOneNetwork:
 
 
 @pytest.mark.lab
-def test_each_network_gets_the_address_that_it_can_reach(lab: Lab) -> None:
+def test_each_network_gets_its_reachable_address(lab: Lab) -> None:
     offices = [lab.lan(), lab.lan()]
     server = lab.computer((offices[0], "10.1.0.1/24"), (offices[1], "10.2.0.1/24"))
     clients = [lab.computer((lan, f"10.{n}.0.9/24")) for n, lan in enumerate(offices, 1)]
@@ -389,7 +389,7 @@ exec avahi-browse -pr _lanchat-relay._tcp
 
 
 @pytest.mark.lab
-def test_avahi_sees_the_service_and_its_goodbye(lab: Lab) -> None:
+def test_avahi_resolves_the_service_and_its_removal(lab: Lab) -> None:
     """Judged by another implementation of multicast DNS: private daemons that end with the test."""
     lan = lab.lan()
     one, two = lab.computer((lan, "10.77.0.1/24")), lab.computer((lan, "10.77.0.2/24"))

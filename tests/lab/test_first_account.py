@@ -13,7 +13,7 @@ pytestmark = pytest.mark.lab
 PASSWORD = {"LANCHAT_PASSWORD": "correct horse"}
 
 
-class House:
+class ServerAndClient:
     """A server and a stranger, each on a computer of their own."""
 
     def __init__(self, lab: Lab, folder: Path, stack: ExitStack) -> None:
@@ -30,41 +30,46 @@ class House:
 
 
 @pytest.fixture
-def house(lab: Lab, tmp_path: Path) -> Iterator[House]:
+def server_and_client(lab: Lab, tmp_path: Path) -> Iterator[ServerAndClient]:
     with ExitStack() as stack:
-        yield House(lab, tmp_path, stack)
+        yield ServerAndClient(lab, tmp_path, stack)
 
 
-def test_stranger_is_refused_until_there_is_an_account(house: House) -> None:
-    code, _role, said = house.register(house.other, "mallory")
+def test_remote_client_is_refused_until_an_account_exists(server_and_client: ServerAndClient) -> None:
+    code, _role, said = server_and_client.register(server_and_client.other, "mallory")
     assert code == 4
     assert "set-up code" in said
     assert len(said.splitlines()) == 1
-    code, _role, said = house.register(house.other, "mallory", "--setup-code", "0000-0000-0000")
+    code, _role, said = server_and_client.register(server_and_client.other, "mallory", "--setup-code", "0000-0000-0000")
     assert code == 4
     assert "set-up code is wrong" in said
     # By its address on the network, which makes no difference on the server's own computer.
-    assert house.register(house.own, "anna")[:2] == (0, "administrator")
-    assert house.register(house.other, "boris")[:2] == (0, "member")
-    assert house.register(house.other, "clara", "--setup-code", house.server.setup_code)[0] == 4
+    assert server_and_client.register(server_and_client.own, "anna")[:2] == (0, "administrator")
+    assert server_and_client.register(server_and_client.other, "boris")[:2] == (0, "member")
+    assert (
+        server_and_client.register(
+            server_and_client.other, "clara", "--setup-code", server_and_client.server.setup_code
+        )[0]
+        == 4
+    )
 
 
-def test_loopback_makes_the_first_account(house: House) -> None:
-    assert house.register(house.own, "anna", host="127.0.0.1")[:2] == (0, "administrator")
+def test_loopback_makes_the_first_account(server_and_client: ServerAndClient) -> None:
+    assert server_and_client.register(server_and_client.own, "anna", host="127.0.0.1")[:2] == (0, "administrator")
 
 
-def test_setup_code_makes_the_first_account_from_elsewhere(house: House) -> None:
-    code = f" {house.server.setup_code.lower().replace('-', ' ')}"
-    assert house.register(house.other, "anna", "--setup-code", code)[:2] == (0, "administrator")
-    house.server.stop()
-    with house.server.restart() as again:
+def test_setup_code_makes_the_first_account_from_another_host(server_and_client: ServerAndClient) -> None:
+    code = f" {server_and_client.server.setup_code.lower().replace('-', ' ')}"
+    assert server_and_client.register(server_and_client.other, "anna", "--setup-code", code)[:2] == (0, "administrator")
+    server_and_client.server.stop()
+    with server_and_client.server.restart() as again:
         assert "setup_code" not in again.ready
 
 
-def test_each_start_without_an_account_has_another_code(house: House) -> None:
-    house.server.stop()
-    with house.server.restart() as again:
-        assert again.setup_code != house.server.setup_code
+def test_each_start_without_an_account_has_a_new_code(server_and_client: ServerAndClient) -> None:
+    server_and_client.server.stop()
+    with server_and_client.server.restart() as again:
+        assert again.setup_code != server_and_client.server.setup_code
         again.add_account("anna")
     with again.restart() as third:
         assert "setup_code" not in third.ready

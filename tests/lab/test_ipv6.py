@@ -155,7 +155,7 @@ def office(lab: Lab, tmp_path: Path) -> Iterator[Office]:
         yield Office(lab, tmp_path, stack)
 
 
-def test_people_find_the_server_and_chat(office: Office) -> None:
+def test_clients_discover_the_server_and_chat(office: Office) -> None:
     for number in (1, 2):
         office.register(number)
     office.count_datagrams("accept")
@@ -180,20 +180,20 @@ def test_chat_by_datagram_and_by_tls_alone(office: Office, host: str, verdict: s
     "address",
     ["fe80::1%eth0", "fe80::1%25eth0", "[fe80::1%eth0]", "[fe80::1%25eth0]:{port}", "fe80::1", "fd77::1", "[fd77::1]"],
 )
-def test_address_as_people_type_it(office: Office, address: str) -> None:
+def test_typed_address_forms_are_accepted(office: Office, address: str) -> None:
     office.register(1, "--server", address.format(port=office.server.port), "--accept-new")
     assert json_lines(office.client(1, "rooms", "--json"))[0]["room"] == "general"
 
 
 @pytest.mark.parametrize("host", ["[fe80::1%25eth0]", "[fe80::1%25wlan7]", "[fe80::1]", "[fd77::1]"])
-def test_pasted_invite_link(office: Office, host: str) -> None:
+def test_pasted_invite_link_is_accepted(office: Office, host: str) -> None:
     """Also one whose zone is an interface of another computer."""
     link = f"lanchat://{host}:{office.server.port}/#{office.server.fingerprint}"
     office.register(1, "--invite", link)
     assert json_lines(office.client(1, "rooms", "--json"))[0]["room"] == "general"
 
 
-def test_link_that_the_server_shows(office: Office) -> None:
+def test_invite_link_of_the_server_is_reachable(office: Office) -> None:
     assert f"[{PRIVATE}]:{office.server.port}" in office.server.invite
     assert "127.0.0.1" not in office.server.invite
     office.register(1, "--invite", office.server.invite)

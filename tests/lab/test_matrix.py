@@ -37,7 +37,7 @@ def case(name: str) -> Case:
 
 @pytest.mark.lab
 @pytest.mark.parametrize("name", COUNTS)
-def test_nothing_is_lost_and_nothing_comes_twice(name: str, tmp_path: Path) -> None:
+def test_broken_network_neither_loses_nor_duplicates_messages(name: str, tmp_path: Path) -> None:
     if reason := missing():
         pytest.skip(reason)
     row = play(case(name), tmp_path)
@@ -48,7 +48,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(name: str, tmp_path: Path) -> N
     assert max(row.delays) < SLOWEST
 
 
-def test_the_table_tells_what_must_not_be() -> None:
+def test_table_lists_violations() -> None:
     row = Row("a bad network", sent=10, stored=9, shown=28, lost=2, twice=1, delays=[0.001, 0.25])
     assert row.bad == ["a bad network: 2 lost", "a bad network: 1 twice", "a bad network: 1 not stored"]
     assert row.cells == ("a bad network", 10, 9, 28, 2, 1, "1", "250", "250")

@@ -98,7 +98,7 @@ def test_finds_caught_uncaught_and_unreached_mutants(tmp_path: Path) -> None:
     assert verdicts["lanchat/protocol/planted.py table: [0, 1] → [0, 2]"] == place
 
 
-def test_tries_only_what_is_not_known(tmp_path: Path) -> None:
+def test_tries_only_mutants_without_a_verdict(tmp_path: Path) -> None:
     project = _project(tmp_path)
     first = _run(project)
     second = _run(project)
@@ -111,7 +111,7 @@ def test_tries_only_what_is_not_known(tmp_path: Path) -> None:
     assert "left" in tried
 
 
-def test_a_function_that_changed_is_tried_anew(tmp_path: Path) -> None:
+def test_changed_function_gets_new_mutant_keys(tmp_path: Path) -> None:
     project = _project(tmp_path)
     before = {mutant.name: mutant.key for mutant in mutants_of(project, "lanchat/protocol/planted.py")}
     core = project / "lanchat/protocol/planted.py"
@@ -123,7 +123,7 @@ def test_a_function_that_changed_is_tried_anew(tmp_path: Path) -> None:
     assert after[name] != before[name]
 
 
-def test_work_without_end_is_ended_by_its_processor_time() -> None:
+def test_endless_work_is_ended_by_the_processor_limit() -> None:
     def endless() -> str:
         while True:
             pass
@@ -139,7 +139,7 @@ def test_table_counts_explained_survivors_apart(tmp_path: Path) -> None:
     assert "equal either way" in text
 
 
-def test_unit_tests_of_the_cores_are_used_and_those_of_the_shells_are_not() -> None:
+def test_only_unit_tests_of_the_cores_are_used() -> None:
     names = {file.relative_to(ROOT).as_posix() for file in reach.test_files(ROOT)}
     assert {
         "tests/unit/core/test_room.py",
@@ -154,7 +154,7 @@ def test_unit_tests_of_the_cores_are_used_and_those_of_the_shells_are_not() -> N
     }
 
 
-def test_explanations_name_mutants_that_exist() -> None:
+def test_explanations_name_existing_mutants() -> None:
     paths = {name.partition(" ")[0] for name in explanations()}
     names = {mutant.name for path in paths for mutant in mutants_of(ROOT, path)}
     assert explanations().keys() <= names, EXPLAINED

@@ -11,7 +11,7 @@ SEEDS = 60
 
 
 @pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
-def test_the_simulator_catches(plant: Plant) -> None:
+def test_simulator_detects_planted_fault(plant: Plant) -> None:
     known = known_catches()[plant.__name__]
     catch = hunt(plant, known.seed, SEEDS)
     assert catch is not None, f"{plant.__name__} was not caught in {SEEDS} seeds from {known.seed}"

@@ -29,7 +29,7 @@ REGRESSIONS = (
 # fmt: on
 
 
-def _told(tally: Tally) -> str:
+def _failures_text(tally: Tally) -> str:
     return "\n".join(f"seed {seed}: {failure}\n  {repeat(seed)}" for seed, failure in tally.failures.items())
 
 
@@ -43,9 +43,9 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_what_must_hold_holds_through_faults(chunk: int, counted: Path) -> None:
+def test_invariants_hold_under_faults(chunk: int, counted: Path) -> None:
     tally = run_seeds(range(chunk, SEEDS, CHUNKS))
-    assert not tally.failures, _told(tally)
+    assert not tally.failures, _failures_text(tally)
     _check_coverage(chunk, tally, counted)
 
 
@@ -63,12 +63,12 @@ def _check_coverage(chunk: int, tally: Tally, counted: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", REGRESSIONS)
-def test_what_was_mended_stays_mended(seed: int) -> None:
+def test_regression_seeds_pass(seed: int) -> None:
     report = run_seed(seed)
     assert not report.failure, f"{report.failure}\n  {repeat(seed)}"
 
 
-def test_a_seed_is_the_same_run_each_time_also_in_another_process() -> None:
+def test_seed_determines_the_run_in_any_process() -> None:
     seeds = [3, 7, 11]
     here = [run_seed(seed).trace for seed in seeds]
     assert [run_seed(seed).trace for seed in seeds] == here
