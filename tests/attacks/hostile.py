@@ -63,7 +63,7 @@ class HostileSession(Session):
     def answer_honestly(self, frame: Any) -> None:
         super()._handle(frame)
 
-    def send_raw(self, value: Any) -> None:
+    def send_value(self, value: Any) -> None:
         """A frame of any content."""
         octets = encode(value)
         self.send_raw(_LENGTH.pack(len(octets)) + octets)
@@ -322,7 +322,7 @@ def _raw_limits(*limits: Any) -> Script:
         session._challenge = bytes(32)
         welcome = msgspec.to_builtins(session.server.welcome(bytes(32)), builtin_types=(bytes,))
         welcome[9] = list(limits)
-        session.send_raw([65, frame.id, welcome])
+        session.send_value([65, frame.id, welcome])
 
     return OnRequest(wire.Hello, act)
 
@@ -455,7 +455,7 @@ def _times(value: int) -> Script:
 
 def _raw_user(*fields: Any) -> Script:
     """A user list with one of these values."""
-    return OnRequest(wire.ListUsers, lambda session, frame: session.send_raw([65, frame.id, [9, [list(fields)]]]))
+    return OnRequest(wire.ListUsers, lambda session, frame: session.send_value([65, frame.id, [9, [list(fields)]]]))
 
 
 def _people(page: Callable[[bytes], bytes]) -> Script:
@@ -562,7 +562,7 @@ SCENARIOS = (
     Scenario(
         "a frame nested a million deep", lambda: answering_and_sending(wire.Subscribe, _nested(1 << 20)), End.FAILS
     ),
-    Scenario("a frame of nobody's", lambda: OnRequest(wire.Subscribe, lambda s, f: s.send_raw([4000, 1])), End.FAILS),
+    Scenario("a frame of nobody's", lambda: OnRequest(wire.Subscribe, lambda s, f: s.send_value([4000, 1])), End.FAILS),
     Scenario("hello one octet at a time", SlowHello, End.FAILS),
     # Texts.
     Scenario("a name of a megabyte", lambda: _raw_user(5, "n" * (1 << 19), "", 0, 0), End.FAILS),
