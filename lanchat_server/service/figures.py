@@ -79,7 +79,7 @@ def status(sources: FigureSources, rooms_above: int | None = None) -> wire.Statu
     return wire.StatusReport(
         name=sources.config.name,
         version=__version__,
-        uptime_ms=max(0, round((sources.now() - sources.started) * 1000)),
+        uptime_ms=_uptime_ms(sources),
         users_online=online[:STATUS_LISTED_MAX],
         sessions=len(core.sessions),
         rooms_total=len(sources.directory.rooms),
@@ -92,6 +92,10 @@ def status(sources: FigureSources, rooms_above: int | None = None) -> wire.Statu
         search=wire.SearchFigures(*progress) if progress else None,
         setup_code="" if users else sources.setup.text,
     )
+
+
+def _uptime_ms(sources: FigureSources) -> int:
+    return max(0, round((sources.now() - sources.started) * 1000))
 
 
 def _storage(sources: FigureSources) -> wire.StorageFigures:

@@ -53,4 +53,4 @@ def test_records_have_the_time_of_the_injected_wall_clock() -> None:
 
 def test_uptime_does_not_jump_with_the_wall_clock() -> None:
     service: Any = SimpleNamespace(started=NOW - 12, now=lambda: NOW)
-    assert figures._uptime(service) == 12
+    assert figures._uptime_ms(service) == 12_000
