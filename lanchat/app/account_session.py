@@ -295,7 +295,7 @@ class AccountSession:
             if self._queue.empty():
                 self.driver.hold(False)
             try:
-                await self._tell(event)
+                await self._handle_event(event)
             except LocalStoreError as error:
                 log.warning("the local copy cannot be read: %s", error)
             except Exception:
@@ -303,7 +303,7 @@ class AccountSession:
                 log.exception("an event could not be told: %s", type(event).__name__)
             self._changed.set()
 
-    async def _tell(self, event: core_events.Event) -> None:
+    async def _handle_event(self, event: core_events.Event) -> None:
         match event:
             case core_events.LinkStateChanged():
                 self._state_moved(event)

@@ -175,7 +175,7 @@ class Conversation:
         elif line.startswith("/"):
             name, _space, rest = line[1:].partition(" ")
             return await self._command(name.lower(), rest.strip())
-        await self._say(line)
+        await self._send_text(line)
         return True
 
     async def _command(self, name: str, rest: str) -> bool:
@@ -183,7 +183,7 @@ class Conversation:
             return False
         commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "help": self._help,
-            "who": self._who,
+            "who": self._list_members,
             "reply": self._reply,
             "edit": self._edit,
             "delete": self._delete,
@@ -196,7 +196,7 @@ class Conversation:
             await command(rest)
         return True
 
-    async def _say(self, text: str, reply_to: int = 0) -> None:
+    async def _send_text(self, text: str, reply_to: int = 0) -> None:
         line: api.Line = await self._session.call(api.SendCommand(self._follower.room, text, reply_to))
         self._last_sent = line.id
         self._follower.sent(self._view, line)
@@ -216,14 +216,14 @@ class Conversation:
             )
         )
 
-    async def _who(self, rest: str) -> None:
+    async def _list_members(self, rest: str) -> None:
         members = await self._session.call(api.ListMembersCommand(self._follower.room))
         for person in sorted(members, key=lambda person: (person.state is PresenceState.OFFLINE, person.name)):
             self._output.warn(person_text(person))
 
     async def _reply(self, rest: str) -> None:
         if found := self._numbered(rest, "/reply N TEXT"):
-            await self._say(found[1], reply_to=found[0])
+            await self._send_text(found[1], reply_to=found[0])
 
     async def _edit(self, rest: str) -> None:
         if found := self._numbered(rest, "/edit N TEXT"):

@@ -86,14 +86,14 @@ class Follower:
         preparing = asyncio.ensure_future(self._prepare())
         try:
             while not preparing.done():
-                await self._hear_one(view, preparing)
+                await self._take_one_event(view, preparing)
             lines = preparing.result()
         finally:
             preparing.cancel()
         while not self.session.events.empty():
-            self._hear_early(view, self.session.events.get_nowait())
+            self._take_early_event(view, self.session.events.get_nowait())
         self._show_history(view, lines)
-        self._tell_unwritable(view, self.session.unwritable)
+        self._report_unwritable(view, self.session.unwritable)
         while self._early:
             self._handle(view, self._early.popleft())
 
@@ -121,16 +121,16 @@ class Follower:
         self._complete_head = self.session.live_heads.get(room.room)
         return await newest_lines(self.session, room.room, self._history)
 
-    async def _hear_one(self, view: FollowView, preparing: "asyncio.Future[Any]") -> None:
+    async def _take_one_event(self, view: FollowView, preparing: "asyncio.Future[Any]") -> None:
         """One event, unless the preparation ends first."""
         event = asyncio.ensure_future(self.session.events.get())
         await asyncio.wait((event, preparing), return_when=asyncio.FIRST_COMPLETED)
         if event.done():
-            self._hear_early(view, event.result())
+            self._take_early_event(view, event.result())
         else:
             event.cancel()
 
-    def _hear_early(self, view: FollowView, event: api.Event) -> None:
+    def _take_early_event(self, view: FollowView, event: api.Event) -> None:
         if isinstance(event, api.StateChanged):
             self._state(view, event)
         else:
@@ -144,9 +144,9 @@ class Follower:
         for line in lines:
             self._message(view, line)
         if self._complete_head is not None:
-            self._say_live(view)
+            self._report_live(view)
 
-    def _say_live(self, view: FollowView) -> None:
+    def _report_live(self, view: FollowView) -> None:
         if not self._live_said:
             self._live_said = True
             view.live(self.head)
@@ -170,7 +170,7 @@ class Follower:
                 view.waits(event)
             case api.RoomLive(room, head) if room == self.room:
                 self.head = max(self.head, head)
-                self._say_live(view)
+                self._report_live(view)
             case api.RoomRemoved(room, True) if room == self.room:
                 raise CliError(REFUSED, _("Room {room} was deleted").format(room=shown(self.name)))
             case api.RoomRemoved(room) if room == self.room:
@@ -183,12 +183,12 @@ class Follower:
             self._last_state = state
             view.state(replace(event, reason=None) if in_session else event)
         if in_session:
-            self._tell_unwritable(view, event.reason)
+            self._report_unwritable(view, event.reason)
         # Only after the log-in: before, the command that waits for it says more.
         if event.state is api.ConnectionState.REFUSED and self._room:
             raise CliError(REFUSED, shown(details_text(event.reason)) or _("The server refused"))
 
-    def _tell_unwritable(self, view: FollowView, reason: ProblemDetails | None) -> None:
+    def _report_unwritable(self, view: FollowView, reason: ProblemDetails | None) -> None:
         if reason is not None and reason != self._unwritable and reason not in self.session.notices:
             self._unwritable = reason
             view.unwritable(details_text(reason))

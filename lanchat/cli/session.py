@@ -90,9 +90,9 @@ class CliSession:
         self.events: asyncio.Queue[api.Event] = asyncio.Queue()
         self.server: api.Server | None = None
         self.live_heads: dict[int, int] = {}  # of rooms that are complete, known before their event is read
-        self.client = make_client(options, self._heard)
+        self.client = make_client(options, self._on_event)
 
-    def _heard(self, event: api.Event) -> None:
+    def _on_event(self, event: api.Event) -> None:
         if isinstance(event, api.RoomLive):
             self.live_heads[event.room] = event.head
         elif isinstance(event, api.Notice) and event.details not in self.notices:

@@ -296,8 +296,8 @@ class ClientCore:
             self.drop("frame without session")
             return
         if self._link.heard(now, path):
-            self._outbox.hurry(now)
-            self._rooms.hurry(now)
+            self._outbox.retry_soon(now)
+            self._rooms.retry_soon(now)
         if not isinstance(frame, wire.Pong):
             self._handlers[type(frame)](frame)
         elif self._link.ponged(path):

@@ -246,11 +246,11 @@ async def _browse(on_found: Callable[[DiscoveredServer, Source], None], on_gone:
     await asyncio.to_thread(importlib.import_module, "lanchat.discovery.mdns")
     from lanchat.discovery import mdns
 
-    def hear(advert: Advert, host: str, source: Source) -> None:
+    def take_advert(advert: Advert, host: str, source: Source) -> None:
         on_found(found(advert, host, "zeroconf"), source)
 
     async def watch(station: "AsyncZeroconf", place: "MdnsEndpoint") -> None:
-        await mdns.Watcher(place, hear, on_gone).run(station)
+        await mdns.Watcher(place, take_advert, on_gone).run(station)
 
     def pass_over(place: "MdnsEndpoint", error: Exception) -> None:
         _log.debug("no DNS-SD on %s: %s", place, error)

@@ -80,7 +80,7 @@ class _Entry(msgspec.Struct):
     def origin(self) -> Origin:
         return self.heard is not None, self.server.host
 
-    def is_there(self, now: float, lifetime: float) -> bool:
+    def is_current(self, now: float, lifetime: float) -> bool:
         if self.heard is None:
             return bool(self.sources) and now < self.announced + ANNOUNCED_LIFETIME
         return now < self.heard + lifetime and (self.goodbye is None or now < self.goodbye + GOODBYE_GRACE)
@@ -153,7 +153,7 @@ class ServerList:
 
     def expire(self, now: float) -> None:
         """Removes what is gone."""
-        self._entries = {k: e for k, e in self._entries.items() if e.is_there(now, self._lifetime)}
+        self._entries = {k: e for k, e in self._entries.items() if e.is_current(now, self._lifetime)}
         if len(self._entries) < SERVERS_MAX:
             self.left_out, self._refused = False, 0
 

@@ -207,7 +207,7 @@ async def _station(place: MdnsEndpoint) -> AsyncIterator[AsyncZeroconf]:
     chosen = [interface.address] if place.version is IPVersion.V4Only else [interface.index]
     station = AsyncZeroconf(zc=_Answerer(interfaces=chosen, ip_version=place.version))
     try:
-        _hear_only_own_interface(station.zeroconf)
+        _limit_to_own_interface(station.zeroconf)
         await station.zeroconf.async_wait_for_start()
         station.zeroconf.async_add_listener(_Forgetter(station.zeroconf), None)
         yield station
@@ -233,7 +233,7 @@ async def _wait_until_usable(interface: Interface) -> None:
         await asyncio.sleep(_USABLE_PAUSE)
 
 
-def _hear_only_own_interface(zeroconf: Zeroconf) -> None:
+def _limit_to_own_interface(zeroconf: Zeroconf) -> None:
     """Linux hands a multicast datagram to each socket on the port, whichever interface it joined the group on: an
     instance would answer on another interface, and take its sister's announcement for a name clash.
 

@@ -105,7 +105,7 @@ class BlobFolder(BlobStore):
             if first >= os.fstat(file.fileno()).st_size:
                 return b""
             file.seek(first)
-            return _read_whole(file.fileno(), count)
+            return _read_exactly(file.fileno(), count)
 
     def delete(self, address: bytes) -> bool:
         """See BlobStore."""
@@ -146,7 +146,7 @@ class BlobFolder(BlobStore):
                             yield entry
 
 
-def _read_whole(descriptor: int, count: int) -> bytes:
+def _read_exactly(descriptor: int, count: int) -> bytes:
     """So many octets, unless the file ends: a call may return fewer than it was asked for."""
     parts = []
     while count > 0 and (part := os.read(descriptor, count)):

@@ -310,11 +310,11 @@ def _insert(connection: sqlite3.Connection, room: int, links: Sequence[ChainLink
     for target in targets:
         _blank_stored(connection, room, target)
     gone = _erased(connection, room, {link.record.seq for link in links} | set(edits.values()))
-    stored = [_blanked(link) if _is_gone(link.record.seq, edits, gone) else link for link in links] if gone else links
+    stored = [_blanked(link) if _is_erased(link.record.seq, edits, gone) else link for link in links] if gone else links
     connection.executemany(_INSERT_RECORD, [(room, link.record.seq, _link_blob(room, link)) for link in stored])
 
 
-def _is_gone(seq: int, edits: dict[int, int], gone: set[int]) -> bool:
+def _is_erased(seq: int, edits: dict[int, int], gone: set[int]) -> bool:
     return seq in gone or edits.get(seq) in gone
 
 

@@ -167,7 +167,7 @@ def _scan_in_order(connection: sqlite3.Connection, order: str, found: dict[int, 
     sound = True
     try:
         for row in connection.execute(f"{_READ} {order}"):
-            if _is_whole(row):
+            if _is_complete(row):
                 found[row[0]] = row
             else:
                 sound = False
@@ -176,7 +176,7 @@ def _scan_in_order(connection: sqlite3.Connection, order: str, found: dict[int, 
     return sound
 
 
-def _is_whole(row: Any) -> bool:
+def _is_complete(row: Any) -> bool:
     try:
         unpack(decode_outgoing, row[1:5], row[5])
     except Damaged:

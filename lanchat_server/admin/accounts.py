@@ -47,7 +47,7 @@ async def find_account(context: AdminContext, request: wire.FindAccount) -> wire
     return _result(context, user.id)
 
 
-def _check_there(context: AdminContext, user: int) -> None:
+def _check_exists(context: AdminContext, user: int) -> None:
     if user not in context.directory.users:
         raise Refused(Code.NOT_FOUND, "no such user")
 
@@ -88,14 +88,14 @@ def _cleaned(clean: Callable[[str], str], text: str, otherwise: Code) -> str:
 
 async def disable_account(context: AdminContext, request: wire.DisableAccount) -> wire.AccountResult:
     """An account that is shut out, or let in again."""
-    _check_there(context, request.user)
+    _check_exists(context, request.user)
     await context.host.disable(request.user, request.disabled, context.actor, context.check)
     return _result(context, request.user)
 
 
 async def set_role(context: AdminContext, request: wire.SetRole) -> wire.AccountResult:
     """An account that may do something else."""
-    _check_there(context, request.user)
+    _check_exists(context, request.user)
 
     def job(tx: Transaction) -> DirectoryChange[UserRow]:
         return accounts.update_user(tx, context.directory, request.user, role=request.role)
@@ -106,7 +106,7 @@ async def set_role(context: AdminContext, request: wire.SetRole) -> wire.Account
 
 async def reset_password(context: AdminContext, request: wire.ResetPassword) -> wire.RecoveryCode:
     """A code with which a new password can be set."""
-    _check_there(context, request.user)
+    _check_exists(context, request.user)
     code = recovery.make_code(context.host.entropy.token_bytes(recovery.CODE_RANDOM_OCTETS))
     row = recovery.new_recovery(context.directory.log.log_id, request.user, code, context.host.wall_ms())
 
@@ -120,7 +120,7 @@ async def reset_password(context: AdminContext, request: wire.ResetPassword) -> 
 
 async def end_sessions(context: AdminContext, request: wire.EndSessions) -> wire.SessionsEnded:
     """The sessions of an account end."""
-    _check_there(context, request.user)
+    _check_exists(context, request.user)
     return wire.SessionsEnded(context.host.end_sessions(request.user, context.actor))
 
 

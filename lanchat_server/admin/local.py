@@ -43,7 +43,7 @@ PLACE_MAX = 64 << 10
 _READ = 1 << 16
 
 
-def check_nobody_listens(data_dir: Path) -> None:
+def check_no_server_runs(data_dir: Path) -> None:
     """For what must not be done beside a running server. Raises StoreError when one may run with this data."""
     try:
         place = _place(data_dir)
@@ -154,7 +154,7 @@ def _admitted(data_dir: Path, port: int, token: str) -> socket.socket | None:
         except ConnectionError as error:
             sock.close()
             if time.monotonic() > end:
-                raise _stranger(data_dir) from error
+                raise _unproven_server(data_dir) from error
             time.sleep(PLACE_PAUSE)
         except BaseException:
             sock.close()
@@ -195,19 +195,19 @@ def _introduce(sock: socket.socket, data_dir: Path, token: str) -> None:
     shown the same first: anybody may have got the port of a server that was killed; ConnectionError when it hangs up,
     as a server does while others hold all places."""
     nonce = secrets.token_hex(NONCE)
-    answer = _heard(sock, {"nonce": nonce})
+    answer = _peer_claims(sock, {"nonce": nonce})
     if isinstance(answer, dict) and is_nonce(theirs := answer.get("nonce")):
         known = is_proof(answer.get("proof"), prove(token, "server", nonce, theirs))
         if known:
-            answer = _heard(sock, {"proof": prove(token, "command", nonce, theirs)})
+            answer = _peer_claims(sock, {"proof": prove(token, "command", nonce, theirs)})
             if isinstance(answer, dict) and answer.get("admitted") is True:
                 return
             if isinstance(answer, dict) and answer.get("error") == BUSY:
                 raise AdminError(_("The server is busy with other commands: give the command again"))
-    raise _stranger(data_dir)
+    raise _unproven_server(data_dir)
 
 
-def _heard(sock: socket.socket, question: dict[str, Any]) -> Any:
+def _peer_claims(sock: socket.socket, question: dict[str, Any]) -> Any:
     """What the other end says of itself; None for what is of no use. Raises ConnectionError when it hangs up."""
     try:
         return _line(sock, question)
@@ -235,7 +235,7 @@ def _line(sock: socket.socket, question: dict[str, Any]) -> Any:
     return json.loads(bytes(answer))
 
 
-def _stranger(data_dir: Path) -> AdminError:
+def _unproven_server(data_dir: Path) -> AdminError:
     text = _(
         "What listens for the server with the data in {path} did not show that it is this server, so nothing was sent"
         " to it. If none is running there, remove {file}"

@@ -17,11 +17,11 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat_server.admin.at_rest import DatabaseAtRest
 from lanchat_server.admin.channel import read_request_untrusted
 from lanchat_server.admin.errors import AdminError
-from lanchat_server.admin.local import RunningServer, check_nobody_listens, running_server, unusable_answer
+from lanchat_server.admin.local import RunningServer, check_no_server_runs, running_server, unusable_answer
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.refusals import Refused
 
-__all__ = ["AdminError", "Administration", "Refused", "check_nobody_listens"]
+__all__ = ["AdminError", "Administration", "Refused", "check_no_server_runs"]
 
 R = TypeVar("R")
 # Of one list: accounts, rooms.

@@ -44,7 +44,7 @@ def _in_order_when_terminated() -> Iterator[None]:
 
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
@@ -56,7 +56,7 @@ def init_db(options: argparse.Namespace, settings: ServerConfig, output: OutputW
     from lanchat_server.maintenance.initdb import init_db as make_database
     from lanchat_server.store.url import parse_url
 
-    with _told_in_one_line():
+    with _errors_in_one_line():
         make_database(settings.database, options.admin_url, settings.data_dir)
         address = str(parse_url(settings.database, settings.data_dir))
     output.row({"database": address, "ready": True}, _("The database {database} is ready").format(database=address))
@@ -125,12 +125,12 @@ def _unwritable(file: Path, error: OSError) -> CliError:
 
 def restore(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Put a backup in the place of keys and database."""
-    from lanchat_server.admin.run import check_nobody_listens
+    from lanchat_server.admin.run import check_no_server_runs
     from lanchat_server.maintenance.backup import restore as put_back
 
-    with _told_in_one_line():
+    with _errors_in_one_line():
         # Its keys would be taken from under it, whatever database it has.
-        check_nobody_listens(settings.data_dir)
+        check_no_server_runs(settings.data_dir)
         summary = put_back(options.file, settings.database, settings.data_dir, force=options.force)
     text = _("Restored from {file}: {users}, {messages}")
     _show(options, output, summary, text)

@@ -96,21 +96,21 @@ def _archive(admin: Administration, rooms: list[wire.RoomSummary], output: Outpu
     for part in _parts(rooms):
         admin.ask(wire.ArchiveRooms([room.id for room in part], True), wire.Done)
     for room in rooms:
-        _tell(room, {"archived": True}, _("Room {room} is archived"), output)
+        _print_room(room, {"archived": True}, _("Room {room} is archived"), output)
 
 
 def _unarchive(admin: Administration, rooms: list[wire.RoomSummary], output: OutputWriter) -> None:
     for part in _parts(rooms):
         admin.ask(wire.ArchiveRooms([room.id for room in part], False), wire.Done)
     for room in rooms:
-        _tell(room, {"archived": False}, _("Room {room} is no longer archived"), output)
+        _print_room(room, {"archived": False}, _("Room {room} is no longer archived"), output)
 
 
 def _delete(admin: Administration, rooms: list[wire.RoomSummary], output: OutputWriter) -> None:
     for part in _parts(rooms):
         admin.ask(wire.DeleteRooms([room.id for room in part]), wire.Done)
     for room in rooms:
-        _tell(room, {"deleted": True}, _("Room {room} was deleted"), output)
+        _print_room(room, {"deleted": True}, _("Room {room} was deleted"), output)
     number = len(rooms)
     output.note(ngettext("{number} room was deleted", "{number} rooms were deleted", number).format(number=number))
 
@@ -121,5 +121,5 @@ def _parts(rooms: list[wire.RoomSummary]) -> list[list[wire.RoomSummary]]:
     return [rooms[start : start + step] for start in range(0, len(rooms), step)]
 
 
-def _tell(room: wire.RoomSummary, now: dict[str, Any], text: str, output: OutputWriter) -> None:
+def _print_room(room: wire.RoomSummary, now: dict[str, Any], text: str, output: OutputWriter) -> None:
     output.row({"id": room.id, "name": room.name, **now}, text.format(room=shown(room.name)))

@@ -133,7 +133,7 @@ class Intake:
         for run in list(self._held):
             dropped = False
             while (held := self._first_if_due(run, now)) is not None:
-                gone = self._predecessor_is_gone(held, now, is_online(run.device))
+                gone = self._predecessor_is_lost(held, now, is_online(run.device))
                 if gone and dropped:
                     # What was here a moment ago may be brought again.
                     self._wait_anew(run, now)
@@ -160,7 +160,7 @@ class Intake:
         submission = held.submission
         return held.since + (self._config.hold_own if submission.own else self._config.hold_time)
 
-    def _predecessor_is_gone(self, held: "_Held", now: float, author_online: bool) -> bool:
+    def _predecessor_is_lost(self, held: "_Held", now: float, author_online: bool) -> bool:
         """Whether nobody can be expected to bring it: the author is away, or offers what follows all the time without
         it (a damaged outbox)."""
         if held.submission.own:

@@ -68,11 +68,11 @@ class EventNotifier:
             return
         self._core.add_room(self._sequencer.sign(room.id, room.head))
         everybody = self._core.sessions.online_users() if room.kind is RoomKind.PUBLIC else members
-        self._tell_room(room.id, everybody)
+        self._send_room(room.id, everybody)
 
     def room_changed(self, room: int) -> None:
         """Policy or name: members see it."""
-        self._tell_room(room, self._directory.members(room))
+        self._send_room(room, self._directory.members(room))
 
     def room_archived(self, room: int) -> None:
         """Archived or taken back: members see it, for others it is no longer a room to join, or is one again."""
@@ -81,31 +81,31 @@ class EventNotifier:
             return
         members = self._directory.members(room)
         others = [user for user in self._core.sessions.online_users() if user not in members]
-        self._tell_room(room, members)
+        self._send_room(room, members)
         if is_open_to_all(row):
-            self._tell_room(room, others)
+            self._send_room(room, others)
         elif row.kind is RoomKind.PUBLIC:
             self._core.announce(wire.RoomGone(room), others)
 
     def rooms_deleted(self, deleted: Collection[DeletedRoom]) -> None:
         """Nothing of these rooms goes to anybody any more; who saw them hears why."""
         self._core.drop_rooms({gone.room.id for gone in deleted})
-        self._tell_deleted([gone.room.id for gone in deleted if is_open_to_all(gone.room)], None)
+        self._send_deleted([gone.room.id for gone in deleted if is_open_to_all(gone.room)], None)
         concerned: dict[tuple[int, ...], list[int]] = {}
         for gone in deleted:
             if not is_open_to_all(gone.room):
                 concerned.setdefault(gone.members, []).append(gone.room.id)
         for members, rooms in concerned.items():
-            self._tell_deleted(rooms, members)
+            self._send_deleted(rooms, members)
 
-    def _tell_deleted(self, rooms: Sequence[int], users: Iterable[int] | None) -> None:
+    def _send_deleted(self, rooms: Sequence[int], users: Iterable[int] | None) -> None:
         """`users` None: everybody."""
         for start in range(0, len(rooms), ROOMS_DELETED_MAX):
             self._core.announce(wire.RoomsDeleted(list(rooms[start : start + ROOMS_DELETED_MAX])), users)
 
     def member_joined(self, room: int, user: int) -> None:
         """The newcomer sees the room, the members see the newcomer."""
-        self._tell_room(room, [user])
+        self._send_room(room, [user])
         self._core.announce(wire.MembersChanged(room, [user], []), self._directory.members(room))
 
     def member_left(self, room: int, user: int) -> None:
@@ -114,7 +114,7 @@ class EventNotifier:
         self._core.announce(wire.RoomGone(room), [user])
         row = self._directory.rooms.get(room)
         if row is not None and is_open_to_all(row):
-            self._tell_room(room, [user])
+            self._send_room(room, [user])
         self._core.announce(wire.MembersChanged(room, [], [user]), self._directory.members(room))
 
     def reloaded(self, changes: Differences) -> None:
@@ -148,7 +148,7 @@ class EventNotifier:
         """Name or role: with the next presence."""
         self._core.touch_user(user, self._now())
 
-    def _tell_room(self, room: int, users: Iterable[int]) -> None:
+    def _send_room(self, room: int, users: Iterable[int]) -> None:
         """Nobody, when it was deleted meanwhile."""
         row = self._directory.rooms.get(room)
         if row is None:

@@ -131,7 +131,7 @@ async def _run(
     relay = DatagramRelay(datagrams, log_id, epoch, driver.received, driver.step, service.count, budget, seal)
     service.connections.relay = relay
     acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max, service.count)
-    service.connections.on_settled = acceptor.knows
+    service.connections.on_settled = acceptor.release_slot
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(_close, service, store)
         relay.start()

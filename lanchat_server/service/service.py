@@ -47,7 +47,7 @@ from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.step import CoreDriver
 from lanchat_server.service.tasks import BackgroundTasks
 from lanchat_server.service.threads import FairSemaphore
-from lanchat_server.service.upkeep.housekeeping import HousekeepingContext, keep_house, save
+from lanchat_server.service.upkeep.housekeeping import HousekeepingContext, run_housekeeping, save
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockWatch
@@ -105,7 +105,7 @@ class Service:
         self._figures = self._make_figures(shown_database, clock)
         self._next_session = 0
         self._housekeeping = self._make_housekeeping(clock, environment.housekeeping_interval)
-        self._housekeeper = self.background(keep_house(self._housekeeping))
+        self._housekeeper = self.background(run_housekeeping(self._housekeeping))
 
     def _make_context(
         self,

@@ -52,7 +52,7 @@ def ask(connection: Connection, statement: str, values: Sequence[Any] = ()) -> l
 def _ask_mysql(connection: Connection, question: str) -> list[Row]:
     """Past the cursor, which takes as long as the question."""
     raw = _raw(connection)
-    with _told(connection, None, question, (), many=False):
+    with _observed(connection, None, question, (), many=False):
         _checked(connection, question, raw.cmd_query, question.encode())
         rows, _end = _checked(connection, question, raw.get_rows)
     return [tuple(bytes(value) if isinstance(value, bytearray) else value for value in row) for row in rows]
@@ -74,7 +74,7 @@ def change_all(connection: Connection, statements: Sequence[str], guard: GuardQu
     _begin_if_needed(connection)
     raw = _raw(connection)
     question = ";".join([guard.question, guard.change, *statements] if guard else statements)
-    with _told(connection, None, question, (), many=False):
+    with _observed(connection, None, question, (), many=False):
         answers = raw.cmd_query_iter(question.encode())
         if guard is not None:
             _checked(connection, guard.question, next, answers)
@@ -109,26 +109,30 @@ def _execute(connection: Connection, statement: str, values: Sequence[Any], *, m
     try:
         cursor = _raw(connection).cursor()
         try:
-            _tell("before_cursor_execute", connection, cursor, statement, values, many)
+            _notify_listeners("before_cursor_execute", connection, cursor, statement, values, many)
             (cursor.executemany if many else cursor.execute)(statement, values)
         except BaseException:
             cursor.close()
             raise
     except dbapi.Error as error:
         raise _translated(statement, error, dbapi) from error
-    _tell("after_cursor_execute", connection, cursor, statement, values, many)
+    _notify_listeners("after_cursor_execute", connection, cursor, statement, values, many)
     return cursor, cursor.rowcount
 
 
 @contextmanager
-def _told(connection: Connection, cursor: Any, statement: str, values: Sequence[Any], *, many: bool) -> Iterator[None]:
+def _observed(
+    connection: Connection, cursor: Any, statement: str, values: Sequence[Any], *, many: bool
+) -> Iterator[None]:
     """Listeners hear of it, before and, when it went well, after."""
-    _tell("before_cursor_execute", connection, cursor, statement, values, many)
+    _notify_listeners("before_cursor_execute", connection, cursor, statement, values, many)
     yield
-    _tell("after_cursor_execute", connection, cursor, statement, values, many)
+    _notify_listeners("after_cursor_execute", connection, cursor, statement, values, many)
 
 
-def _tell(event: str, connection: Connection, cursor: Any, statement: str, values: Sequence[Any], many: bool) -> None:
+def _notify_listeners(
+    event: str, connection: Connection, cursor: Any, statement: str, values: Sequence[Any], many: bool
+) -> None:
     """Calls who listens to this event of SQLAlchemy's; it has no documented call for it."""
     for tell in getattr(connection.dispatch, event):
         tell(connection, cursor, statement, values, None, many)

@@ -177,7 +177,7 @@ class SqlTransaction(AccountWrites, RoomWrites):
         def fill(changes: StatementBatch) -> None:
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
-            indexing.index(changes, [(one.room, map(_said, one.records)) for one in appended], before)
+            indexing.index(changes, [(one.room, map(_indexed_text, one.records)) for one in appended], before)
             changes.put(schema.used, used)
 
         try:
@@ -279,6 +279,6 @@ def _octets_to_erase(connection: Connection, edits: dict[str, Any]) -> int:
     return sum(int(connection.execute(statement, edits).scalar_one()) for statement in _TO_ERASE)
 
 
-def _said(new: NewRecord) -> indexing.IndexedText:
+def _indexed_text(new: NewRecord) -> indexing.IndexedText:
     text = None if new.record.body is None else new.text
     return indexing.IndexedText(new.record.seq, new.record.time_ms, new.header.kind, new.header.ref, text)

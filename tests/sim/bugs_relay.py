@@ -68,7 +68,7 @@ def gaps_are_accepted_at_once() -> list[Change]:
     """A missing message is not waited for."""
     return [
         (Intake, "_expiry", lambda self, held: held.since),
-        (Intake, "_predecessor_is_gone", lambda self, held, now, online: True),
+        (Intake, "_predecessor_is_lost", lambda self, held, now, online: True),
     ]
 
 

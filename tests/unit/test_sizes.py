@@ -13,7 +13,7 @@ FILE_MAX, FUNCTION_MAX = 400, 40
 FILES = {
     "lanchat/protocol/wire/frames.py": (860, "every frame of a session once, in the order of PROTOCOL.md"),
     "lanchat/core/core.py": (740, "the core's face: each frame and call goes to the part that it is about"),
-    "lanchat/app/account_session.py": (550, "each event of the core becomes an event of the API in one place"),
+    "lanchat/app/account_session.py": (570, "each event of the core becomes an event of the API in one place"),
     "lanchat_server/core/hub.py": (500, "what is done for a message or a batch, one after the other"),
     "lanchat/ui/assembly.py": (420, "what the window is put together from"),
     "lanchat_server/window/view.py": (420, "the whole of the server's window"),
@@ -22,7 +22,7 @@ FILES = {
 FUNCTIONS = {
     "lanchat/core/core.py::__init__": (60, "makes the parts and ties them together"),
     "lanchat/core/rooms/room_set.py::__init__": (42, "says what each of the sets is for"),
-    "lanchat/ui/menus/menus.py::message_menu": (46, "a menu as data, an entry in a line or two"),
+    "lanchat/ui/menus/menus.py::message_menu": (48, "a menu as data, an entry in a line or two"),
     "lanchat_server/core/accounts.py::update_user": (43, "each column of an account once"),
     "lanchat_server/service/server.py::_run": (47, "the order in which a server starts, and ends the other way round"),
 }

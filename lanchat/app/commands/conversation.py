@@ -178,11 +178,11 @@ async def search(client: "ClientState", command: api.SearchCommand) -> list[Line
     words = command.words[:SEARCH_CHARACTERS_MAX]
     try:
         question = wire.Search(command.room, words, command.before, limit, command.before_room)
-        hits = await _search_there(member, question)
+        hits = await _search_server(member, question)
     except CommandError as error:
         if error.kind is not ErrorKind.OFFLINE:
             raise
-        return await _search_here(member, command, limit)
+        return await _search_local_copy(member, command, limit)
     lines = [_hit_line(member, command.room, hit) for hit in hits]
     if missing := member.core.authors.take_missing():
         # An answer has the certificates of some hundred authors.
@@ -192,7 +192,7 @@ async def search(client: "ClientState", command: api.SearchCommand) -> list[Line
     return [line for line in lines if line is not None]
 
 
-async def _search_there(member: "AccountSession", question: wire.Search) -> list[wire.Hit]:
+async def _search_server(member: "AccountSession", question: wire.Search) -> list[wire.Hit]:
     """On the server. Hits that did not fit an answer are asked for as well. Raises CommandError."""
     hits: list[wire.Hit] = []
     while True:
@@ -219,7 +219,7 @@ def _hit_line(member: "AccountSession", asked: int, hit: wire.Hit) -> Line | Non
     return member.book.line(hit.room, folded)
 
 
-async def _search_here(member: "AccountSession", command: api.SearchCommand, limit: int) -> list[Line]:
+async def _search_local_copy(member: "AccountSession", command: api.SearchCommand, limit: int) -> list[Line]:
     """In the local copy, while the server is away. The event loop goes on after each part."""
     rooms = [room for room in member.core.directory.rooms.values() if room.joined and command.room in (0, room.id)]
     before = command.before if command.room else 0

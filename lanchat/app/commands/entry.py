@@ -39,12 +39,12 @@ async def discover(client: "ClientState", command: api.DiscoverCommand) -> list[
     entry = client.entry
     told: set[Key] = set()
 
-    def tell(server: DiscoveredServer) -> None:
+    def report(server: DiscoveredServer) -> None:
         if server.key not in told:
             told.add(server.key)
             client.emit(api.ServerFound(entry.view(server)))
 
-    found = await entry.discover(command.timeout, tell, on_left_out=lambda: client.emit(api.ServersLeftOut()))
+    found = await entry.discover(command.timeout, report, on_left_out=lambda: client.emit(api.ServersLeftOut()))
     return [entry.view(server) for server in found]
 
 

@@ -156,29 +156,29 @@ class Dialer:
         claim to be it, so each address is tried as soon as it is heard, beside the others."""
         tries = _Tries(self._open)
 
-        def hear(found: DiscoveredServer) -> None:
+        def take_found(found: DiscoveredServer) -> None:
             here_again = found.address == (self.known.host, self.known.port) and self._answered and not here.done()
             if self._is_ours(found) and not here_again:
                 tries.begin(found.address)
 
         try:
-            address, channel = await tries.first(self._seek(hear))
+            address, channel = await tries.first(self._seek(take_found))
         finally:
             await tries.close()
         self._moved(*address)
         return channel
 
-    async def _seek(self, hear: Callable[[DiscoveredServer], None]) -> None:
+    async def _seek(self, take_found: Callable[[DiscoveredServer], None]) -> None:
         options = self._options
         for found in await discover(
             DISCOVERY_TIME,
             discovery_port=options.discovery_port,
             last_known=[(self.known.host, self.known.port)],
             use_zeroconf=options.use_zeroconf,
-            on_found=hear,
+            on_found=take_found,
             wanted=self._is_ours,
         ):
-            hear(found)
+            take_found(found)
 
     def _is_ours(self, found: DiscoveredServer) -> bool:
         return (found.log_id, found.fingerprint) == (self.known.log_id, self.known.fingerprint)

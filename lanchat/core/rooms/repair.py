@@ -51,7 +51,7 @@ class Repair:
         self.ask_at = now + self._interval
         self._interval = min(self._config.nack_growth * self._interval, self._config.nack_longest)
 
-    def hurry(self, now: float) -> None:
+    def retry_soon(self, now: float) -> None:
         """As if nothing had been asked for."""
         if self.ask_at is not None:
             self._since = now

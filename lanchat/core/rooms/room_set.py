@@ -272,10 +272,10 @@ class RoomSet:
         self._unanswered |= subscription.nacks_in_a_row >= self._config.doubt_nacks
         subscription.source.send_nack(nack)
 
-    def hurry(self, now: float) -> None:
+    def retry_soon(self, now: float) -> None:
         """What was asked for in a silence is asked for again."""
         for room, subscription in self._rooms.items():
-            subscription.hurry(now)
+            subscription.retry_soon(now)
             self._asking[room] = None
 
     def pop_unanswered(self) -> bool:

@@ -152,10 +152,10 @@ class RoomSubscription:
             self._asked = frozenset(nack.missing)
             self.nacks_in_a_row += 1
 
-    def hurry(self, now: float) -> None:
+    def retry_soon(self, now: float) -> None:
         """NACKs of a silence were lost."""
         self.nacks_in_a_row = 0
-        self._repair.hurry(now)
+        self._repair.retry_soon(now)
 
     def postpone(self, until: float) -> None:
         """No NACK may go out before."""

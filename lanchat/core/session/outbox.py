@@ -182,7 +182,7 @@ class Outbox:
             if number >= n:
                 waiting.due = min(waiting.due, now)
 
-    def hurry(self, now: float) -> None:
+    def retry_soon(self, now: float) -> None:
         """What was sent into a silence is as if never sent."""
         for run in self._runs.values():
             for waiting in run.values():

@@ -155,11 +155,11 @@ class Composer:
             problem, hint = "", _("Archived: it can only be read")
         if self._asked != text:
             self._asked = None
-            self._say(problem, hint, text)
+            self._show_problem(problem, hint, text)
         sendable = bool(stripped) and not problem and self._chat.model.can_send()
         self._send.state(["!disabled" if sendable else "disabled"])
 
-    def _say(self, problem: str, hint: str, text: str) -> None:
+    def _show_problem(self, problem: str, hint: str, text: str) -> None:
         """Why the text cannot be sent, with the offer to keep what can; else how much room is left."""
         part = first_part(text, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) if problem else ""
         button = _("Keep the first {n}").format(n=len(part)) if problem else ""

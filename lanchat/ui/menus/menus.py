@@ -100,12 +100,14 @@ def message_menu(
     if not line.mine:
         entries += [
             MenuSeparator(),
-            MenuItem(_("Write to {name}").format(name=_who(line)), lambda: do(MessageAction.DIRECT), icon=_CHAT),
+            MenuItem(
+                _("Write to {name}").format(name=_author_name(line)), lambda: do(MessageAction.DIRECT), icon=_CHAT
+            ),
         ]
     return entries
 
 
-def _who(line: Line) -> str:
+def _author_name(line: Line) -> str:
     return line.display_name or line.author_name
 
 

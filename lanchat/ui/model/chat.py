@@ -308,9 +308,9 @@ class Chat:
         self, command: api.Command[T], then: Callable[[T], None] | None = None, failed: Failed | None = None
     ) -> None:
         """Runs a command; without `failed` an error is told in passing."""
-        self.dispatcher.ask(command, then, failed or self._tell)
+        self.dispatcher.ask(command, then, failed or self._show_error)
 
-    def _tell(self, error: CommandError) -> None:
+    def _show_error(self, error: CommandError) -> None:
         self.tell(error_text(error))
 
     def tell(self, text: str) -> None:

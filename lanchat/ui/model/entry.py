@@ -83,7 +83,7 @@ class LoginFlow:
 
     def _not_returned(self, error: CommandError) -> None:
         if error.kind is ErrorKind.IDENTITY:
-            self._stop_here(error_text(error))
+            self._refuse_identity(error_text(error))
         elif error.kind is ErrorKind.REFUSED:
             self._refused(error)
         elif error.kind is ErrorKind.LOCAL or error.kind is ErrorKind.INVALID:
@@ -194,7 +194,7 @@ class LoginFlow:
         # A link that somebody pasted may be another server's: that is no sign that a known one has another key.
         linked = self._typed and is_invite(self.model.address) and not isinstance(error, ChangedIdentity)
         if error.kind is ErrorKind.IDENTITY and not linked:
-            self._stop_here(error_text(error))
+            self._refuse_identity(error_text(error))
             return
         field = FieldName.ADDRESS if self._typed else None
         self._failed(error, field)
@@ -206,7 +206,7 @@ class LoginFlow:
     def _connected(self, server: Server) -> None:
         self.model.server = server
         if server.trust is Trust.CHANGED:
-            self._stop_here()
+            self._refuse_identity()
         elif server.trust is Trust.NEW:
             self._go(WindowPage.IDENTITY)
         else:
@@ -215,7 +215,7 @@ class LoginFlow:
                 api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_connected
             )
 
-    def _stop_here(self, reason: str = "") -> None:
+    def _refuse_identity(self, reason: str = "") -> None:
         """The key is another one than it was: there is no way on from here."""
         self._dispatcher.ask(api.DisconnectCommand())
         self._go(WindowPage.CHANGED, error=reason)

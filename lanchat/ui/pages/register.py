@@ -22,7 +22,7 @@ class RegisterPage(FormPage):
         server, px = self.model.server, self.tools.px
         self.heading(_("Create an account"), _("on {server}").format(server=server.name) if server else "")
         if self.flow.is_first:
-            self._tell_first()
+            self._explain_first_account()
         grid = ttk.Frame(self.body)
         grid.pack(fill="x")
         grid.columnconfigure((0, 1), weight=1, uniform="fields")
@@ -51,7 +51,7 @@ class RegisterPage(FormPage):
             anchor="w"
         )
 
-    def _tell_first(self) -> None:
+    def _explain_first_account(self) -> None:
         text = _("This server has no account yet. The first one is its administrator's.")
         if self.flow.needs_setup_code:
             where = _("The set-up code stands in the server's window, and in its log.")

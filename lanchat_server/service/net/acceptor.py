@@ -115,7 +115,7 @@ class Acceptor:
             for stranger in room:
                 self._drop(stranger)
 
-    def knows(self, connection: ClientConnection) -> None:
+    def release_slot(self, connection: ClientConnection) -> None:
         """This connection logged in or ended: its place is free."""
         for room in (self._strangers, self._greeting):
             for stranger in room:
@@ -137,7 +137,7 @@ class Acceptor:
                 self._ignore(listener)
                 self._loop.call_later(_PAUSE, self._listen_again, listener)
                 return
-            stranger = self._stranger(sock, address[0])
+            stranger = self._pending(sock, address[0])
             self._make_place(self._waiting, stranger)
             self._loop.add_reader(sock, self._look, stranger)
 
@@ -149,13 +149,13 @@ class Acceptor:
                 log.warning("a connection could not be accepted: %s", error)
                 await asyncio.sleep(_PAUSE)
                 continue
-            self._greet(self._stranger(sock, address[0]))
+            self._greet(self._pending(sock, address[0]))
 
     def _listen_again(self, listener: socket.socket) -> None:
         if listener.fileno() >= 0:
             self._loop.add_reader(listener, self._accept, listener)
 
-    def _stranger(self, sock: socket.socket, address: str) -> _Stranger:
+    def _pending(self, sock: socket.socket, address: str) -> _Stranger:
         sock.setblocking(False)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

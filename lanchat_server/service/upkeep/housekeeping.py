@@ -61,7 +61,7 @@ class HousekeepingContext(msgspec.Struct, eq=False, kw_only=True):
     interval: float = INTERVAL
 
 
-async def keep_house(context: HousekeepingContext) -> None:
+async def run_housekeeping(context: HousekeepingContext) -> None:
     """Until cancelled. A trouble is logged and tried again next time. What needs the database goes on beside the rest,
     which must not wait when the database hangs."""
     renewed = forgotten = collected = context.now()

@@ -14,16 +14,16 @@ _ARENAS = 2
 def share_arenas() -> None:
     """Before threads are started: all of them allocate from a few arenas. In one for each thread, what one has freed
     is of no use to the others."""
-    _tell("mallopt", _M_ARENAS, _ARENAS)
+    _call_allocator("mallopt", _M_ARENAS, _ARENAS)
 
 
 def free_pages() -> None:
     """Give free pages back to the system, in up to 20 ms. glibc keeps those that lie between SQLite's pages and the
     like: two thirds of what a server still grew by once its caches were full."""
-    _tell("malloc_trim", 0)
+    _call_allocator("malloc_trim", 0)
 
 
-def _tell(function: str, *arguments: int) -> None:
+def _call_allocator(function: str, *arguments: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # another C library
             getattr(ctypes.CDLL(None), function)(*arguments)

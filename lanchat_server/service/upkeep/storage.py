@@ -80,11 +80,11 @@ class StorageState:
 
     def warn(self, now: float) -> None:
         """Log what has come to another step, and what is not well from time to time."""
-        self._tell("disk", self.disk_percent, now, self._disk_text)
+        self._warn("disk", self.disk_percent, now, self._disk_text)
         steps = (100, *reversed(STEPS))
-        self._tell("log", next((step for step in steps if self.log_percent >= step), 0), now, self._log_text)
+        self._warn("log", next((step for step in steps if self.log_percent >= step), 0), now, self._log_text)
 
-    def _tell(self, what: str, step: int, now: float, text: Callable[[int], str]) -> None:
+    def _warn(self, what: str, step: int, now: float, text: Callable[[int], str]) -> None:
         before, at = self._told.get(what, (0, 0.0))
         if step == before and (not step or now - at < REPEATED):
             return

@@ -32,13 +32,13 @@ def test_stops_reading_server_while_events_are_undelivered(tmp_path: File, monke
     async def scenario(server: FakeServer, anna: Person) -> None:
         account = anna.client.member
         assert account is not None
-        tell, go_on = account._tell, asyncio.Event()
+        tell, go_on = account._handle_event, asyncio.Event()
 
         async def tell_later(event: core_events.Event) -> None:
             await go_on.wait()
             await tell(event)
 
-        monkeypatch.setattr(account, "_tell", tell_later)
+        monkeypatch.setattr(account, "_handle_event", tell_later)
         for number in range(100, 100 + ROOMS):
             server.sessions[0].send(wire.RoomChanged(room(number)))
         await until(lambda: account.driver._held)

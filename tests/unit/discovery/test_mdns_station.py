@@ -21,7 +21,7 @@ def test_datagrams_received_before_interface_choice_are_discarded() -> None:
         for _ in range(3):
             sender.sendto(b"an announcement on another interface", ours.getsockname())
         zeroconf: Any = SimpleNamespace(engine=SimpleNamespace(_listen_socket=None, _respond_sockets=[ours]))
-        mdns._hear_only_own_interface(zeroconf)
+        mdns._limit_to_own_interface(zeroconf)
         with pytest.raises(BlockingIOError):
             ours.recv(1)
         sender.sendto(b"later", ours.getsockname())

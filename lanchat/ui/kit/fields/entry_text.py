@@ -99,12 +99,12 @@ class EntryText:
         once for several changes that come together. Not after `set`."""
         self._changed = changed
 
-    def _tell(self) -> None:
+    def _schedule_change(self) -> None:
         if self._changed and not self._told:
             # Not at once: Tk is in the middle of the change.
-            self._told = self._entry.after_idle(self._tell_now)
+            self._told = self._entry.after_idle(self._emit_change)
 
-    def _tell_now(self) -> None:
+    def _emit_change(self) -> None:
         self._told = ""
         if self._changed and self._entry.winfo_exists():
             self._changed()
@@ -112,7 +112,7 @@ class EntryText:
     def _go(self, step: TextSnapshot | None) -> str:
         if step:
             self._take(step.text, step.cursor)
-            self._tell()
+            self._schedule_change()
         return "break"
 
     def _take(self, text: str, cursor: int) -> None:
@@ -140,7 +140,7 @@ class EntryText:
         text = now.text[:first] + fresh + now.text[last:]
         if not self._secret:
             self._history.changed(TextSnapshot(text, first + len(fresh)))
-        self._tell()
+        self._schedule_change()
         then = DisplayedText(text, self._wide, secret=self._secret)
         if then.shown == glyphs.joined(after):
             self._now = then

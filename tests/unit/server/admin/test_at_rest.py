@@ -212,7 +212,7 @@ def test_without_a_definite_answer_nothing_is_written(
     try:
         refused(config, wire.DisableAccount(CARLA, True))
         with pytest.raises(StoreError, match="stop it first"):
-            run.check_nobody_listens(config.data_dir)
+            run.check_no_server_runs(config.data_dir)
     finally:
         channel.close()
     assert all_rows(database) == before

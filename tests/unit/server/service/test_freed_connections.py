@@ -159,7 +159,7 @@ def test_housekeeping_collects_cycles_and_returns_memory(monkeypatch: pytest.Mon
         service.interval = 0.0
         given_back = threading.Event()
         monkeypatch.setattr(housekeeping, "free_pages", given_back.set)
-        housekeeping_task = asyncio.create_task(housekeeping.keep_house(service))
+        housekeeping_task = asyncio.create_task(housekeeping.run_housekeeping(service))
         await turns()
         assert ended() is not None
         assert not given_back.is_set()
