@@ -32,8 +32,8 @@ from tests.fuzz.target import Target, unchanged_when_refused
 from tests.support.fake_log import LOG_ID, FakeLog, Wire, device_of, key_of
 from tests.support.memory_local import MemoryLocalStore
 
-# When the server was heard last, also of a room: a sealed datagram says that, whatever else it says.
-HEARD = FIGURES | {"_link", "now", "unsettled", "_dirty", "_nacks_in_a_row"}
+# When the server was heard last, and of which rooms: a sealed datagram says that, whatever else it says.
+HEARD = FIGURES | {"_link", "now", "unsettled", "_dirty", "_touched", "_nacks_in_a_row"}
 
 
 # --- The client's relay and core ------------------------------------------------------------------------------------
