@@ -14,6 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Role
+from lanchat_server.admin.local import running_server
 from tests.support.child import Child
 from tests.support.leaks import guard
 from tests.support.waiting import patient
@@ -121,7 +124,15 @@ class ServerProcess(Child):
         return str(self.ready["setup_code"])
 
     def add_account(self, user: str, password: str = "correct horse") -> None:
-        """On the server's computer; the first one is the administrator's. Raises CalledProcessError."""
+        """On the server's computer; the first one is the administrator's. Raises CalledProcessError, or AdminError: a
+        running server is asked from here, which saves a process."""
+        running = running_server(self.data_dir) if self._settings["namespace"] is None else None
+        if running is not None:
+            try:
+                running.ask(wire.AddAccount(user, password, Role.MEMBER))
+            finally:
+                running.close()
+            return
         argv = [sys.executable, "-m", "lanchat_server", "users", "add", user, "--data-dir", str(self.data_dir)]
         subprocess.run(
             in_namespace(self._settings["namespace"], argv),
