@@ -45,13 +45,16 @@ def paste(window: UiWindow, text: str) -> None:
 
 def expect_error_at_field(window: UiWindow, text: str, timeout: float = 8.0) -> None:
     """`text` is shown directly below the field, once, and the field has the keyboard."""
-    wait_until(lambda: window.probe.find(text), timeout, repr(text))
-    said = [seen for seen in window.probe.seen("TLabel") if text in seen.text]
-    (entry,) = window.probe.seen("TEntry")
-    assert len(said) == 1
-    assert 0 <= said[0].y - (entry.y + entry.height) < 12
-    assert "\n" not in said[0].text
-    wait_until(lambda: window.probe.focus == entry.path, 8, "the field has the keyboard")
+
+    def is_shown() -> bool:
+        """All of it at once: an error of before may have the same text, and goes while it is looked at."""
+        errors = [seen for seen in window.probe.seen("TLabel") if text in seen.text]
+        (entry,) = window.probe.seen("TEntry")
+        if len(errors) != 1 or "\n" in errors[0].text or window.probe.focus != entry.path:
+            return False
+        return 0 <= errors[0].y - (entry.y + entry.height) < 12
+
+    wait_until(is_shown, timeout, f"{text!r} is shown below the field")
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("ru", "dark")])
