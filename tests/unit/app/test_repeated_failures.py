@@ -45,11 +45,12 @@ BROKEN: dict[str, Callable[[Session], None]] = {
 
 async def send_to_new_sessions(server: FakeServer, how: Callable[[Session], None]) -> None:
     """Sends something to each session as soon as it is logged in."""
-    spoiled: set[int] = set()
+    # The sessions themselves: the id of one that is gone would be another's soon.
+    spoiled: list[Session] = []
     while True:
         for session in list(server.sessions):
-            if session.logged_in and id(session) not in spoiled:
-                spoiled.add(id(session))
+            if session.logged_in and not any(session is known for known in spoiled):
+                spoiled.append(session)
                 how(session)
         await asyncio.sleep(0.002)
 
