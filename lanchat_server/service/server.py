@@ -38,6 +38,7 @@ from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.descriptors import sessions_that_fit
 from lanchat_server.service.net.discovery import DiscoveryService
 from lanchat_server.service.service import Service
+from lanchat_server.service.supervisor import Supervisor
 from lanchat_server.service.upkeep.erasing import erase_deleted
 from lanchat_server.service.upkeep.memory import share_arenas
 from lanchat_server.service.upkeep.reindexing import index_anew
@@ -149,7 +150,8 @@ async def _run(
         service.wake()
         _spare_collections()
         on_ready(_ready(config, service, port, administer))
-        await stopped.wait()
+        async with Supervisor():
+            await stopped.wait()
         log.info("stopping")
 
 
