@@ -2,9 +2,10 @@
 
 Takes every marked text out of the source, with the translation that is there already, drops what no source has any
 more, and compiles. Ends with 1 and a list when a text has no translation yet. Nothing is guessed: a changed text is a
-new text.
+new text. Man pages and shell completion hold texts of the commands and are renewed too.
 """
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,7 @@ def main() -> int:
     for message in missing:
         print(f"untranslated: {message.id!r} ({', '.join(file for file, _line in message.locations)})")
     print(f"{len(catalog)} texts, {len(missing)} untranslated")
+    subprocess.run([sys.executable, str(ROOT / "packaging" / "linux" / "commands.py")], check=True)
     return 1 if missing else 0
 
 

@@ -44,6 +44,7 @@ USES = {
     ("lanchat_server/store/connector.py", "_pktnr"): "tests/unit/server/store/test_connector.py",
     ("lanchat_server/store/driver.py", "dispatch"): "tests/unit/server/store/test_driver_internals.py",
     ("lanchat_server/store/driver.py", "instance"): "tests/unit/server/store/test_driver_internals.py",
+    ("packaging/linux/grammar.py", "_actions"): "tests/unit/test_command_pages.py",
 }
 
 # Documented in spite of the underscore: of named tuples, and of `os`.
