@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test layer lint chaos soak office mutants attacks lab fuzz bench build locks format catalog clean
+.PHONY: help run test layer lint databases chaos soak office mutants attacks lab fuzz bench build locks format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -21,6 +21,10 @@ layer: ## unit tests of one package without the rest; NAME=core, or server/core,
 lint: ## style and types only
 	@$(SETUP) dev
 	@exec sh packaging/dev/check.sh --lint
+
+databases: ## the tests that need a database server on MariaDB 10.11 and 11.8 and MySQL 9, which are fetched; ARGS="--only mysql-9"
+	@$(SETUP) test
+	@.venv/bin/python -m tests.databases $(ARGS)
 
 chaos: ## servers, clients, databases and commands killed some 1,800 times (70 min, in pieces that add up); ARGS="--minutes 6" for some
 	@$(SETUP) test

@@ -1,4 +1,5 @@
-"""A private, real MariaDB server in a temporary folder; several may run, none touches the system's own.
+"""A private, real MariaDB server in a temporary folder; several may run, none touches the system's own. With
+`LANCHAT_TEST_DATABASE` it is another version, or MySQL (database_program.py).
 
 Creating the system tables takes longer than starting the server, so it is done once per server version and
 user, kept under `.cache/mariadb`, and copied. The redo log is small for the same reason. Durability settings
@@ -6,13 +7,11 @@ are the server's defaults: a commit that was acknowledged survives `kill`.
 """
 
 import contextlib
-import getpass
 import hashlib
 import os
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -21,14 +20,13 @@ from typing import Any, Self, cast
 import mysql.connector
 
 from tests.support.child import Child
+from tests.support.database_program import DatabaseProgram, database_program
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 PASSWORD = "root-of-a-test"
 _TEMPLATES = Path(__file__).parents[2] / ".cache" / "mariadb"
-_TABLE_OPTIONS = ("--innodb-log-file-size=8M",)
 _OPTIONS = (
-    *_TABLE_OPTIONS,
     "--bind-address=127.0.0.1",
     "--skip-name-resolve",
     "--character-set-server=utf8mb4",
@@ -43,7 +41,11 @@ _ACCOUNTS = (
 
 
 def mariadb_available() -> bool:
-    return shutil.which("mariadbd", path=_search_path()) is not None
+    try:
+        database_program()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 class MariaDB:
@@ -57,8 +59,9 @@ class MariaDB:
         self.folder = Path(tempfile.mkdtemp(prefix="lanchat-mariadb-", dir=parent))
         self.port = free_port()
         self._options = options
+        self._program = database_program()
         self._server: Child | None = None
-        shutil.copytree(_template(), self.folder / "data")
+        shutil.copytree(_template(self._program), self.folder / "data")
         (self.folder / "accounts.sql").write_text(_ACCOUNTS)
         # Not the common one: a server that starts removes the temporary tables that it finds there, whosoever they are.
         (self.folder / "tmp").mkdir()
@@ -82,9 +85,7 @@ class MariaDB:
 
     def _command(self) -> list[str]:
         return [
-            _program("mariadbd"),
-            "--no-defaults",
-            *_as_user(),
+            *self._program.command,
             f"--datadir={self.folder / 'data'}",
             f"--socket={self.folder / 'socket'}",
             f"--tmpdir={self.folder / 'tmp'}",
@@ -186,51 +187,16 @@ class MariaDB:
         self.remove()
 
 
-def _template() -> Path:
+def _template(program: DatabaseProgram) -> Path:
     """A data folder with system tables, made on first use. Two that make it at the same time do not meet."""
-    version = subprocess.run(
-        [_program("mariadbd"), "--no-defaults", "--version"], capture_output=True, check=True, timeout=30
-    ).stdout
-    key = hashlib.sha256(version + repr((_TABLE_OPTIONS, os.getuid())).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((program.version(), program.command)).encode()).hexdigest()[:16]
     template = _TEMPLATES / key
     if not template.exists():
         _TEMPLATES.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix="draft-", dir=_TEMPLATES))
-        _install_tables(draft)
+        program.install(draft)
         try:
             draft.rename(template)
         except OSError:  # the other one was first
             shutil.rmtree(draft)
     return template
-
-
-def _install_tables(folder: Path) -> None:
-    command = [
-        _program("mariadb-install-db"),
-        "--no-defaults",
-        *_as_user(),
-        f"--datadir={folder}",
-        "--auth-root-authentication-method=normal",
-        "--skip-test-db",
-        "--force",  # its only use: the name of this computer need not be known to any resolver
-        *_TABLE_OPTIONS,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        raise RuntimeError(f"mariadb-install-db failed\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-
-
-def _as_user() -> list[str]:
-    # The server refuses to run as root unless root is named; without root it cannot change its user at all.
-    return [f"--user={getpass.getuser()}"] if os.getuid() == 0 else []
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=_search_path())
-    if not found:
-        raise FileNotFoundError(f"{name} is not installed (Debian: mariadb-server-core, mariadb-client-core)")
-    return found
-
-
-def _search_path() -> str:
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
