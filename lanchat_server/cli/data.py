@@ -1,8 +1,9 @@
-"""Commands on keys and database as a whole: init-db, backup, restore."""
+"""Commands on keys and database as a whole: init-db, backup, restore, copy-database."""
 
 import argparse
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from lanchat_server.maintenance.reserve import EVERY, MIB, DiskReserve
 
 if TYPE_CHECKING:
     from lanchat_server.maintenance.backup import BackupSummary
+    from lanchat_server.maintenance.copying import CopyProgress
 
 
 class _Terminated(BaseException):
@@ -61,6 +63,56 @@ def init_db(options: argparse.Namespace, settings: ServerConfig, output: OutputW
         address = str(parse_url(settings.database, settings.data_dir))
     output.row({"database": address, "ready": True}, _("The database {database} is ready").format(database=address))
     return DONE
+
+
+def copy_database(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
+    """Copy all of a database into an empty one, of either kind."""
+    with _in_order_when_terminated(), _errors_in_one_line():
+        return _copy_database(options, settings, output)
+    return FAILED
+
+
+def _copy_database(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
+    from lanchat_server.maintenance.copying import copy_database as copy
+    from lanchat_server.store.url import parse_url
+
+    try:
+        made = copy(options.source, options.target, settings.data_dir, _ProgressLine(output).tell)
+    except KeyboardInterrupt:
+        output.warn(_("Interrupted: the same command goes on where it was"))
+        raise
+    if made.found:
+        output.note(_("An earlier copy had {rows} rows already").format(rows=made.found))
+    target = str(parse_url(options.target, settings.data_dir))
+    values = {
+        "database": target,
+        "log_id": made.log.log_id.hex(),
+        "log_epoch": made.log.epoch,
+        "rows": made.rows,
+        "tables": made.tables,
+        "seconds": round(made.seconds, 3),
+    }
+    text = _("Copied to {database} and compared: {users}, {messages}, {rate} rows a second")
+    users, messages = _counts(made.tables["users"], made.tables["records"])
+    rate = round(made.rows / max(made.seconds, 0.001))
+    output.row(values, text.format(database=target, users=users, messages=messages, rate=rate))
+    return DONE
+
+
+class _ProgressLine:
+    """A line on stderr every second."""
+
+    def __init__(self, output: OutputWriter) -> None:
+        self._output = output
+        self._last = time.monotonic()
+
+    def tell(self, progress: "CopyProgress") -> None:
+        now = time.monotonic()
+        if now - self._last < 1.0:
+            return
+        self._last = now
+        doing = _("comparing {table}: {done} of {total}") if progress.comparing else _("{table}: {done} of {total}")
+        self._output.note(doing.format(table=progress.table, done=progress.done, total=progress.total))
 
 
 def backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
@@ -137,12 +189,18 @@ def restore(options: argparse.Namespace, settings: ServerConfig, output: OutputW
     return DONE
 
 
+def _counts(users: int, messages: int) -> tuple[str, str]:
+    return (
+        ngettext("{number} account", "{number} accounts", users).format(number=users),
+        ngettext("{number} message", "{number} messages", messages).format(number=messages),
+    )
+
+
 def _show(
     options: argparse.Namespace, output: OutputWriter, summary: "BackupSummary", text: str, beside: bool = False
 ) -> None:
     """`beside`: the data went to standard output, so this goes to the other stream."""
-    users = ngettext("{number} account", "{number} accounts", summary.users).format(number=summary.users)
-    messages = ngettext("{number} message", "{number} messages", summary.messages).format(number=summary.messages)
+    users, messages = _counts(summary.users, summary.messages)
     line = text.format(file=shown(str(options.file)), users=users, messages=messages)
     if beside:
         output.note(line)

@@ -89,6 +89,12 @@ def _restore(parser: Parser) -> None:
     parser.add_argument("--force", action="store_true", help=_("replace what is there"))
 
 
+def _copy(parser: Parser) -> None:
+    url = _reader(config.database_url)
+    parser.add_argument("source", metavar="FROM", type=url, help=_("the URL of the database to copy"))
+    parser.add_argument("target", metavar="TO", type=url, help=_("the URL of an empty database"))
+
+
 def _users(parser: Parser) -> None:
     actions = parser.add_subparsers(
         title=_("actions"), dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser, required=True
@@ -203,6 +209,14 @@ COMMANDS = {
         "lanchat_server.cli.data:restore",
         _restore,
     ),
+    "copy-database": CommandSpec(
+        N_("copy all of a database into an empty one, of either kind"),
+        "FROM TO",
+        "lanchat-server copy-database sqlite:///var/lib/lanchat/lanchat.sqlite3"
+        " mysql://lanchat:secret@localhost/lanchat",
+        "lanchat_server.cli.data:copy_database",
+        _copy,
+    ),
     "window": CommandSpec(
         N_("run the server with its window"),
         "",
@@ -250,7 +264,7 @@ def load_config(options: argparse.Namespace) -> ServerConfig:
     names = set(ServerConfig.__struct_fields__)
     given = {name: value for name, value in vars(options).items() if name in names}
     settings = config.load(given, getattr(options, "config", None))
-    urls = (settings.database, getattr(options, "admin_url", None))
+    urls = (settings.database, *(getattr(options, name, None) for name in ("admin_url", "source", "target")))
     logs.keep_secret(secret for url in urls for secret in config.secrets_of(url))
     if settings.smtp is not None:
         logs.keep_secret([settings.smtp.password])

@@ -1,1 +1,1 @@
-"""Keys and database as a whole: init-db, backup, restore."""
+"""Keys and database as a whole: init-db, backup, restore, copy-database."""

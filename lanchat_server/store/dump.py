@@ -1,13 +1,13 @@
 """Whole tables out of a database and into another one, whichever kinds the two are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Annotated, Any, Optional
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, and_, delete, or_, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, and_, delete, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.limits import BODY_OCTETS_MAX
@@ -37,20 +37,31 @@ _ROWS = 500  # read at a time: at most 8 MiB of bodies
 Row = tuple[Any, ...]
 
 
-def read_rows(connection: Connection, table: Table) -> Iterator[Row]:
+def read_rows(connection: Connection, table: Table, after: Sequence[Any] | None = None) -> Iterator[Row]:
     """All rows in the order of the primary key, a few at a time; the caller's transaction makes them one state. What is
-    still to be erased of deleted rooms is left out."""
+    still to be erased of deleted rooms is left out. `after`: only rows beyond this key."""
     key = list(table.primary_key)
-    last: Row | None = None
+    places = [list(table.columns).index(column) for column in key]
     while True:
         statement = select(table).where(*_present(table)).order_by(*key).limit(_ROWS)
-        if last is not None:
-            statement = statement.where(_after(key, [last[list(table.columns).index(column)] for column in key]))
+        if after is not None:
+            statement = statement.where(_after(key, after))
         found = connection.execute(statement).all()
         yield from map(tuple, found)
         if len(found) < _ROWS:
             return
-        last = tuple(found[-1])
+        after = [found[-1][place] for place in places]
+
+
+def last_key(connection: Connection, table: Table) -> Sequence[Any] | None:
+    """The highest primary key; None: the table is empty."""
+    key = list(table.primary_key)
+    return connection.execute(select(*key).order_by(*(column.desc() for column in key)).limit(1)).first()
+
+
+def count_rows(connection: Connection, table: Table) -> int:
+    """How many rows `read_rows` gives."""
+    return int(connection.execute(select(func.count()).select_from(table).where(*_present(table))).scalar_one())
 
 
 def _present(table: Table) -> list[Any]:
@@ -96,9 +107,10 @@ def set_log(connection: Connection, log: LogState) -> None:
     reindexing.set_current(connection)
 
 
-def write_rows(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
-    """Insert rows into an empty table; for `records` fills the search as well. What they take is added to the log's."""
-    times: dict[int, int] = {}
+def write_rows(connection: Connection, table: Table, rows: Iterable[Row], times: dict[int, int] | None = None) -> None:
+    """Insert rows in the order of the primary key; for `records` fills the search as well. What they take is added to
+    the log's. `times`: of the last record of each room that has some already; kept up to date."""
+    times = {} if times is None else times
     octets = 0
     for chunk in chunks(rows):
         insert_rows(connection, table, chunk)

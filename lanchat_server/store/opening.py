@@ -26,6 +26,8 @@ from lanchat_server.store.url import DatabaseAddress, parse_url
 from lanchat_server.store.writing import WriteSession
 
 GENERAL = "general"
+# The epoch of a log that is being copied into this database (maintenance/copying.py): no server uses it.
+FILLING = 0
 
 
 def open_store(
@@ -35,6 +37,7 @@ def open_store(
     migrate: bool = True,
     command: bool = False,
     may_create: bool = True,
+    filling: bool = False,
     random_octets: Callable[[int], bytes] = SYSTEM_ENTROPY.token_bytes,
     now_ms: int | None = None,
 ) -> SqlStore:
@@ -42,9 +45,9 @@ def open_store(
 
     `migrate=False` changes nothing and refuses a database that is not at this version's revision. Tables of an older
     revision are changed under the lease, which a server that starts takes, and a `command` gets when no server has it.
-    `may_create=False` makes no database file. `random_octets` draws the log's id (16) and the first room's (8) of a new
-    database; `now_ms` is when that room begins. Raises StoreError with one line for a person: unreachable, refused,
-    locked, missing, too new.
+    `may_create=False` makes no database file. `filling`: also one that a copy has not filled yet. `random_octets` draws
+    the log's id (16) and the first room's (8) of a new database; `now_ms` is when that room begins. Raises StoreError
+    with one line for a person: unreachable, refused, locked, missing, too new.
     """
     address = parse_url(url, data_dir)
     lock = _lock(address, may_create=migrate and may_create)
@@ -54,6 +57,8 @@ def open_store(
         _bring_up_to_date(engine, address, migrate, claims=command and lock is None)
         now_ms = SYSTEM_CLOCK.wall_ms() if now_ms is None else now_ms
         log = _read_or_make_log(engine, random_octets, now_ms, may_make=migrate)
+        if log.epoch == FILLING and not filling:
+            raise StoreError(_unfinished(address))
     except BaseException as error:
         if engine is not None:
             engine.dispose()
@@ -63,6 +68,11 @@ def open_store(
             raise store_error(error, address) from error
         raise
     return SqlStore(engine, address, log, lock)
+
+
+def _unfinished(address: DatabaseAddress) -> str:
+    text = _("{database} holds a copy that was broken off: give `lanchat-server copy-database` again to finish it")
+    return text.format(database=address)
 
 
 def _is_absent(path: Path) -> bool:

@@ -3,8 +3,8 @@
 import os
 import socket
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, Engine
@@ -125,15 +125,37 @@ class SqlStore:
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
 
+    @property
+    def incarnation(self) -> int:
+        """Of the lease that was taken: one more with each server and command that takes it."""
+        return self._writing.incarnation
+
+    def check_lease(self) -> None:
+        """Raise Fenced when somebody else has taken the lease since."""
+        with self.reading() as connection:
+            self._writing.check(connection)
+
     @contextmanager
     def replacing(self) -> Iterator[Connection]:
         """A transaction under the lease and without a limit on single statements, to replace everything."""
+        with self.batches() as begin, begin() as connection:
+            yield connection
+
+    @contextmanager
+    def batches(self) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
+        """What begins such transactions, one after the other; errors become StoreError."""
         engine = make_engine(self.address, answer_timeout=LONG_ANSWER_TIMEOUT)
         try:
-            with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-                connection.execute(select(schema.lease.c.id).with_for_update())
-                self._writing.check(connection)
-                yield connection
+            with engine.connect().execution_options(**{WRITES: True}) as connection:
+
+                @contextmanager
+                def begin() -> Iterator[Connection]:
+                    with connection.begin():
+                        connection.execute(select(schema.lease.c.id).with_for_update())
+                        self._writing.check(connection)
+                        yield connection
+
+                yield begin
         except SQLAlchemyError as error:
             raise store_error(error, self.address) from error
         finally:

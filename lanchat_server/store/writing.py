@@ -70,6 +70,11 @@ class WriteSession:
         # The connection was lost, and none has worked since.
         self._broken = False
 
+    @property
+    def incarnation(self) -> int:
+        """Of the lease that was taken last; 0: none was."""
+        return self._incarnation or 0
+
     def take_lease(self, holder: str, now_ms: int) -> int:
         """See lanchat_server.core.ports.Store."""
         with self._engine.connect().execution_options(**{WRITES: True}) as connection:
