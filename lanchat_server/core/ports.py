@@ -45,9 +45,13 @@ class CommitFailed(StoreError):
     """Nothing of the transaction was stored."""
 
 
+class CommitConflict(CommitFailed):
+    """Another transaction changed the same rows and came first: the same once more may go well."""
+
+
 class CommitUnknown(StoreError):
     """The connection broke during the commit: stored or not, nobody can say before looking. `stored`: what the next
-    transaction or snapshot has found; None: there was none yet."""
+    transaction that was committed, or snapshot, has found; None: there was none yet."""
 
     stored: bool | None = None
 

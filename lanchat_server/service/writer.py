@@ -7,6 +7,7 @@ next job.
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -17,7 +18,7 @@ from lanchat.protocol.log.records import Head
 from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.ports import CommitUnknown, Fenced, Store, Transaction
+from lanchat_server.core.ports import CommitConflict, CommitUnknown, Fenced, Store, Transaction
 from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
 from lanchat_server.service.checking import Checker
 from lanchat_server.service.errors import overloaded
@@ -26,6 +27,8 @@ T = TypeVar("T")
 Job = Callable[[], Any]
 # Requests that wait for the writer, all sessions together; each is one small transaction.
 JOBS_MAX = 1024
+# So often a job is done again when a transaction of somebody else came first.
+CONFLICTS_MAX = 9
 
 log = logging.getLogger(__name__)
 
@@ -100,13 +103,21 @@ class Writer:
 
     def _do(self, job: Job, future: "asyncio.Future[Any]") -> None:
         try:
-            self._refresh()
-            result = job()
+            result = self._carry_out(job)
         except BaseException as error:  # the waiting caller gets whatever it was
             self._failed(error)
             self._call(_fail, future, error)
         else:
             self._call(_succeed, future, result)
+
+    def _carry_out(self, job: Job) -> Any:
+        """The result of a job. Where somebody else changes the same rows, as in a cluster, it is done again."""
+        for _attempt in range(CONFLICTS_MAX):
+            with contextlib.suppress(CommitConflict):
+                self._refresh()
+                return job()
+        self._refresh()
+        return job()
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:
         try:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from lanchat_server.store.engine import RECYCLE, SINGLE
+from lanchat_server.store.engine import RECYCLE, SINGLE, is_present, note_lost
 from lanchat_server.store.errors import is_lost
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class AutocommitPool:
         with suppress(IndexError):
             while True:
                 connection, used = self._idle.pop()
-                if time.monotonic() - used < RECYCLE:
+                if time.monotonic() - used < RECYCLE and is_present(connection):
                     return connection
                 _discard(connection)
         return None
@@ -59,7 +59,9 @@ class AutocommitPool:
     def _use(self, connection: Connection, question: Callable[[Connection], T]) -> T:
         try:
             answer = question(connection)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, SQLAlchemyError) and is_lost(error):
+                note_lost(connection)
             _discard(connection)
             raise
         self._idle.append((connection, time.monotonic()))

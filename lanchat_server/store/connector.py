@@ -1,28 +1,70 @@
-"""What is different here from the MySQL connector as it comes: how it writes values, that it does not ask twice, and
-that it reads all that has come at once.
+"""What is different here from the MySQL connector as it comes: how it writes values, that it does not ask twice, that
+it reads all that has come at once, and that it finds a usable node of a cluster.
 
-The last two need parts that it does not document: `_channel`, `_read_ahead` and `PacketBuffer` have them all, and
+Some of it needs parts that it does not document: `_channel`, `_read_ahead` and `PacketBuffer` have them all, and
 `tests/unit/server/store/test_connector.py` fails where a version has changed them.
 """
 
 import contextlib
+import logging
+import socket
 import ssl
 from typing import Any
 
 from mysql.connector.connection import MySQLConnection
 from mysql.connector.conversion import MySQLConverter
-from mysql.connector.errors import InterfaceError
+from mysql.connector.errors import Error, InterfaceError, OperationalError
 from mysql.connector.network import NetworkBrokerPlain
 
 from lanchat_server.store.literals import literal
+from lanchat_server.store.nodes import DatabaseHost, NodeChoice
+
+# CR_UNKNOWN_HOST, CR_SERVER_GONE_ERROR, ER_UNKNOWN_COM_ERROR: what a node of a cluster says that is not ready.
+_UNKNOWN_HOST = 2005
+_GONE = 2006
+NOT_READY = 1047
+# ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR: accounts and
+# databases are the same on all nodes.
+_ALIKE = frozenset({1044, 1045, 1049, 1698})
+# Milliseconds in which a node's computer confirms that something came: one that is cut off is given up sooner than one
+# that works for long.
+_CONFIRMED_MS = 4000
+
+log = logging.getLogger(__name__)
 
 
 class DatabaseConnection(MySQLConnection):
-    """A connection that pings the server when it is told to, and not again before every statement."""
+    """A connection that pings the server when it is told to, and not again before every statement. `nodes` and `host`,
+    `generation`: the node that it leads to (nodes.py)."""
+
+    nodes: NodeChoice | None = None
+    host: DatabaseHost | None = None
+    generation = 0
 
     def is_connected(self) -> bool:
         """As far as is known. A statement on a broken connection fails by itself."""
         return _channel(self) is not None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether it leads to the node in use."""
+        return self.nodes is None or self.generation == self.nodes.generation
+
+    def note_lost(self) -> None:
+        """It broke, or its node is of no use: the next connection is tried elsewhere first."""
+        if self.nodes is not None and self.host is not None and self.is_present:
+            self.nodes.failed(self.host)
+
+    def ping(self, reconnect: bool = False, attempts: int = 1, delay: int = 0) -> None:
+        """As the base class; one to another node than that in use is gone without a question."""
+        if not self.is_present:
+            raise OperationalError("another node is in use", errno=_GONE)
+        super().ping(reconnect, attempts, delay)
+
+    def rows(self, question: str) -> list[tuple[Any, ...]]:
+        """Of a statement without values. Raises the connector's errors."""
+        self.cmd_query(question)
+        return [tuple(row) for row in self.get_rows()[0]]
 
 
 def _channel(connection: MySQLConnection) -> Any:
@@ -128,15 +170,65 @@ class HexConverter(MySQLConverter):
         return buf
 
 
-# CR_UNKNOWN_HOST
-_UNKNOWN_HOST = 2005
+def connect(nodes: NodeChoice, arguments: dict[str, Any]) -> DatabaseConnection:
+    """A connection to a node that is ready. With arguments as for `mysql.connector.connect`, but for the host. Raises
+    the connector's errors: of a cluster that of the node that was tried last."""
+    failure: Error | None = None
+    for host in nodes.candidates():
+        place = {"host": host.name or "localhost", "port": host.port}
+        try:
+            connection = _connect({**arguments, **place}, nodes.is_cluster)
+        except Error as error:
+            if error.errno in _ALIKE:
+                raise
+            nodes.failed(host)
+            log.debug("%s is not usable: error %s", host, error.errno)
+            failure = error
+            continue
+        connection.nodes, connection.host = nodes, host
+        before, connection.generation = nodes.generation, nodes.taken(host)
+        if connection.generation != before:
+            log.warning("the database node %s is used from now on", host)
+        return connection
+    assert failure is not None, "an address has a host"
+    raise failure
 
 
-def connect(arguments: dict[str, Any]) -> DatabaseConnection:
-    """With arguments as for `mysql.connector.connect`."""
+def _connect(arguments: dict[str, Any], is_cluster: bool) -> DatabaseConnection:
     try:
         connection = DatabaseConnection(**arguments)
     except UnicodeError as error:  # no resolver can be asked for such a name
         raise InterfaceError("not a host name", errno=_UNKNOWN_HOST) from error
-    _read_ahead(connection)
+    try:
+        if is_cluster:
+            _give_up_unconfirmed(connection)
+        _read_ahead(connection)
+        _check_node(connection)
+    except BaseException:
+        connection.shutdown()
+        raise
     return connection
+
+
+def _give_up_unconfirmed(connection: DatabaseConnection) -> None:
+    """Where the system can: it breaks when nobody confirms what was sent."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        _channel(connection).sock.setsockopt(socket.IPPROTO_TCP, option, _CONFIRMED_MS)
+
+
+def _check_node(connection: DatabaseConnection) -> None:
+    """Of a Galera node: that it is one of the majority, and that it has all that is committed in the cluster by now, so
+    that whoever comes from another node misses nothing. Raises the connector's errors."""
+    if not _is_on(connection, "VARIABLES", "wsrep_on"):
+        return
+    if not _is_on(connection, "STATUS", "wsrep_ready"):
+        raise OperationalError("WSREP is not ready", errno=NOT_READY)
+    connection.cmd_query("SET SESSION wsrep_sync_wait = 1")
+    connection.rows("SELECT 1 FROM DUAL")
+    connection.cmd_query("SET SESSION wsrep_sync_wait = DEFAULT")
+
+
+def _is_on(connection: DatabaseConnection, kind: str, name: str) -> bool:
+    """MySQL has no such variable, MariaDB has it without a cluster too."""
+    return [str(row[1]) for row in connection.rows(f"SHOW GLOBAL {kind} LIKE '{name}'")] == ["ON"]

@@ -7,21 +7,28 @@ everywhere), InnoDB's own durability defaults, REPEATABLE READ, so that a read o
 
 import errno
 import os
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.platform.files import FileRefused, make_folders, open_private, refuse_no_file
 from lanchat.protocol.problems import Problem
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.driver import begin
 from lanchat_server.store.errors import file_problem
+from lanchat_server.store.nodes import NodeChoice
 from lanchat_server.store.url import DatabaseAddress
 
 # Seconds. An answer later than this counts as none: the server may be stopped, or its disk hangs.
 CONNECT_TIMEOUT = 5
 ANSWER_TIMEOUT = 15
+# The same for a node of a cluster, where another one may answer: longer than the others need to agree that one is gone
+# (evs.suspect_timeout, 5 s), as no commit ends meanwhile.
+NODE_CONNECT_TIMEOUT = 2
+NODE_ANSWER_TIMEOUT = 7
 # A migration of a large table, or a restore's last step, may work long without a word.
 LONG_ANSWER_TIMEOUT = 3600
 # For a lock of another transaction: only an older server, about to be fenced, or an administrator holds one.
@@ -58,7 +65,7 @@ def make_engine(address: DatabaseAddress, *, answer_timeout: int | None = None) 
 
     Raises StoreError when that file cannot be made.
     """
-    return _sqlite_engine(address) if address.is_sqlite else _mysql_engine(address, answer_timeout or ANSWER_TIMEOUT)
+    return _sqlite_engine(address) if address.nodes is None else _mysql_engine(address, address.nodes, answer_timeout)
 
 
 def _sqlite_engine(address: DatabaseAddress) -> Engine:
@@ -114,14 +121,16 @@ def _begin_sqlite(connection: Connection) -> None:
         begin(connection, "BEGIN IMMEDIATE" if options.get(WRITES, False) else "BEGIN")
 
 
-def _mysql_engine(address: DatabaseAddress, answer_timeout: int) -> Engine:
+def _mysql_engine(address: DatabaseAddress, nodes: NodeChoice, answer_timeout: int | None) -> Engine:
     # A server with SQLite starts a tenth of a second sooner without the connector.
     from lanchat_server.store.connector import HexConverter, connect
+
+    answer_timeout = answer_timeout or (NODE_ANSWER_TIMEOUT if nodes.is_cluster else ANSWER_TIMEOUT)
 
     arguments: dict[str, Any] = {
         "charset": "utf8mb4",
         "collation": "utf8mb4_unicode_ci",
-        "connection_timeout": CONNECT_TIMEOUT,
+        "connection_timeout": NODE_CONNECT_TIMEOUT if nodes.is_cluster else CONNECT_TIMEOUT,
         "read_timeout": answer_timeout,
         "write_timeout": answer_timeout,
         "converter_class": HexConverter,
@@ -140,5 +149,18 @@ def _mysql_engine(address: DatabaseAddress, answer_timeout: int) -> Engine:
         connect_args=arguments,
         hide_parameters=True,
     )
-    event.listen(engine, "do_connect", lambda _dialect, _record, _unnamed, named: connect(named))
+    event.listen(engine, "do_connect", lambda _dialect, _record, _unnamed, named: connect(nodes, named))
     return engine
+
+
+def is_present(connection: Connection) -> bool:
+    """Whether it leads to the node of a cluster that is in use; of other databases it always does."""
+    return getattr(connection.connection.driver_connection, "is_present", True)
+
+
+def note_lost(connection: Connection) -> None:
+    """It broke: the next one is tried at another node of the cluster first."""
+    with suppress(SQLAlchemyError):
+        raw = connection.connection.driver_connection
+        if raw is not None and hasattr(raw, "note_lost"):
+            raw.note_lost()

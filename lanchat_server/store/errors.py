@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
-from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
+from lanchat_server.core.ports import CommitConflict, CommitFailed, CommitUnknown, StoreError
 from lanchat_server.store.url import DatabaseAddress
 
 # Numbers of MySQL and MariaDB servers (1000 to 1999, and from 3000) and of clients (2000 to 2999). Their names and
@@ -29,11 +29,12 @@ _NO_RIGHTS = frozenset({1044, 1142, 1143, 1227, 1370, 1410})
 _UNREACHABLE = frozenset({2001, 2002, 2003, 2004, 2005, 2009})
 # ER_CON_COUNT_ERROR, ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED
 _NOT_LET_IN = frozenset({1040, 1129, 1130, 1203, 1226})
+# ER_UNKNOWN_COM_ERROR: also what a node of a cluster says that has lost the others ("WSREP has not yet prepared node
+# for application use"); a new connection may lead to another node.
+_NOT_READY = 1047
 _LOST = frozenset(
     {
-        # ER_UNKNOWN_COM_ERROR: also what a node of a cluster says that has lost the others ("WSREP has not yet prepared
-        # node for application use"); a new connection may lead to another node.
-        1047,
+        _NOT_READY,
         # ER_SERVER_SHUTDOWN, ER_NORMAL_SHUTDOWN, ER_SHUTDOWN_COMPLETE
         *(1053, 1077, 1079),
         # ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION
@@ -49,6 +50,8 @@ _LOST = frozenset(
         *(3024, 4031),
     }
 )
+# ER_LOCK_DEADLOCK: also what a cluster says when a transaction of another node changed the same rows and came first
+_CONFLICT = 1213
 # After COMMIT: nothing of the transaction is there. Everything else is taken as unknown, which costs a look.
 _ROLLED_BACK = frozenset(
     {
@@ -56,7 +59,7 @@ _ROLLED_BACK = frozenset(
         1205,
         # ER_LOCK_DEADLOCK: "InnoDB rolls back the entire transaction" (MySQL manual, "InnoDB Error Handling"); in a
         # Galera cluster what certification refused (MariaDB manual, "MariaDB Galera Cluster - Known Limitations")
-        1213,
+        _CONFLICT,
         # ER_OPTION_PREVENTS_STATEMENT: read_only was set meanwhile (tests/unit/server/store/test_commit_errors.py)
         1290,
         # Not ER_ERROR_DURING_COMMIT (1180): in a cluster cut in two, the other part may have it and commit. Nor what
@@ -95,6 +98,11 @@ def is_missing_table(error: SQLAlchemyError) -> bool:
     return not _is_sqlite(error) and error_number(error) in _GONE
 
 
+def is_conflict(error: SQLAlchemyError) -> bool:
+    """Another transaction came first, and nothing of this one is stored: the same once more may go well."""
+    return not _is_sqlite(error) and error_number(error) == _CONFLICT
+
+
 def is_rolled_back(error: SQLAlchemyError) -> bool:
     """For COMMIT itself: the database says that nothing was stored. SQLite: "Response To Errors Within A Transaction"
     (lang_transaction.html) and sqlite3_busy_handler's page; what is left of the transaction is rolled back by us."""
@@ -121,12 +129,14 @@ def store_error(error: SQLAlchemyError, address: DatabaseAddress, secret: str = 
 
 def statement_error(error: SQLAlchemyError, address: DatabaseAddress) -> CommitFailed:
     """For a statement inside a transaction: it cannot have been committed."""
-    return CommitFailed(explain(error, address))
+    return (CommitConflict if is_conflict(error) else CommitFailed)(explain(error, address))
 
 
 def commit_error(error: SQLAlchemyError, address: DatabaseAddress) -> CommitFailed | CommitUnknown:
     """For COMMIT itself. Without the database's own word that nothing was stored, nobody knows."""
-    return (CommitFailed if is_rolled_back(error) else CommitUnknown)(explain(error, address))
+    if is_rolled_back(error):
+        return statement_error(error, address)
+    return CommitUnknown(explain(error, address))
 
 
 def explain(error: SQLAlchemyError, address: DatabaseAddress, secret: str = "") -> str:
@@ -174,6 +184,7 @@ def _explain_mysql(number: int, address: DatabaseAddress, reason: str) -> str:
         (_NO_RIGHTS, _("User {user} lacks rights on {database}: run `lanchat-server init-db` with --admin-url")),
         (_UNREACHABLE, _("No database server answers at {database}: start it, or correct the database URL")),
         (_NOT_LET_IN, _("{database} takes no connection: {reason}")),
+        ({_NOT_READY}, _("{database} is a node of a cluster that has lost the others, or is not ready yet")),
         (_LOST, _("The connection to {database} broke")),
         (_DISK, _("{database} cannot write: {reason}")),
     )

@@ -19,12 +19,15 @@ from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.store import claiming, reads, schema
 from lanchat_server.store.asking import AutocommitPool
 from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict, LeaseWatch
-from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
-from lanchat_server.store.errors import commit_error, is_lost, statement_error, store_error
+from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine, note_lost
+from lanchat_server.store.errors import commit_error, is_conflict, is_lost, statement_error, store_error
 from lanchat_server.store.search import find
 from lanchat_server.store.transaction import CommittedState, SqlTransaction
 from lanchat_server.store.url import DatabaseAddress
 from lanchat_server.store.writing import WriteSession
+
+# A server that takes the lease in a cluster competes with the one that has it, which changes it with each batch.
+CONFLICTS_MAX = 50
 
 
 def this_process() -> str:
@@ -45,6 +48,8 @@ def claim(writing: WriteSession, address: DatabaseAddress, *, alone: bool) -> No
         try:
             held, verdict = writing.claim(this_process(), SYSTEM_CLOCK.wall_ms(), judge)
         except SQLAlchemyError as error:
+            if is_conflict(error):  # somebody else has just written, so another look shows who
+                continue
             raise store_error(error, address) from error
         if verdict is LeaseVerdict.FREE:
             return
@@ -74,10 +79,13 @@ class SqlStore:
 
     def take_lease(self, holder: str, now_ms: int) -> int:
         """Raises StoreError when the database cannot be asked. Of `holder` 255 characters are kept."""
-        try:
-            return self._writing.take_lease(holder, now_ms)
-        except SQLAlchemyError as error:
-            raise store_error(error, self.address) from error
+        for left in reversed(range(CONFLICTS_MAX)):
+            try:
+                return self._writing.take_lease(holder, now_ms)
+            except SQLAlchemyError as error:
+                if not (left and is_conflict(error)):
+                    raise store_error(error, self.address) from error
+        raise AssertionError("the last try returns or raises")
 
     def claim_lease(self) -> None:
         """Take the lease for a command. Raises StoreError when a server lives that has it."""
@@ -104,8 +112,8 @@ class SqlStore:
         try:
             writing.commit()
         except SQLAlchemyError as error:
-            writing.give_up(error)
             failure = commit_error(error, self.address)
+            writing.give_up(error, lost=isinstance(failure, CommitUnknown))
             if isinstance(failure, CommitUnknown):
                 writing.await_outcome(failure)
             raise failure from error
@@ -120,6 +128,7 @@ class SqlStore:
                     yield connection
                 except SQLAlchemyError as error:
                     if is_lost(error):
+                        note_lost(connection)
                         connection.invalidate()
                     raise
         except SQLAlchemyError as error:
@@ -162,10 +171,21 @@ class SqlStore:
             engine.dispose()
 
     def snapshot(self) -> DirectorySnapshot:
-        """For the thread that writes. Raises Fenced when the database is not as this store left it."""
+        """For the thread that writes. Raises Fenced when the database is not as this store left it. After a commit of
+        unknown outcome the state is final: a transaction that came after that commit was committed before."""
+        if self._writing.awaits_outcome:
+            self._settle()
         with self.reading() as connection:
             self._writing.check(connection)
             return reads.snapshot(connection, self.log)
+
+    def _settle(self) -> None:
+        """Commit a transaction that changes the lease alone."""
+        try:
+            with self.transaction():
+                pass
+        except CommitUnknown as error:  # of nothing that anybody waits for
+            raise StoreError(str(error)) from error
 
     def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
         """One question on a connection of its own pool (asking.py), asked again when one that was kept had

@@ -2,13 +2,14 @@
 
     sqlite:///path                              a file
     mysql://user:password@host:port/name        MySQL or MariaDB (`mariadb://` means the same)
+    mysql://user:password@h1:3306,h2,h3/name    the nodes of a Galera cluster, of which one is used at a time
 
 Options after `?`: `unix_socket` and the connector's `ssl_ca`, `ssl_cert`, `ssl_key`, `ssl_verify_cert`,
 `ssl_verify_identity`. There is no way to turn TLS off: MySQL sends passwords over TLS only.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
@@ -19,24 +20,30 @@ from sqlalchemy.exc import ArgumentError
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import StoreError
+from lanchat_server.store.nodes import USUAL_PORT, DatabaseHost, NodeChoice
 
 SQLITE_FILE = "lanchat.sqlite3"
 _MYSQL_SCHEMES = ("mysql", "mariadb")
 _MYSQL_OPTIONS = {"unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"}
 _FLAGS = {"ssl_verify_cert", "ssl_verify_identity"}
 _NAME_MAX = 64
+# A cluster has three to nine nodes.
+HOSTS_MAX = 16
+_HOST = r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\s@:/?#\[\],;]*)(?::[0-9]{1,5})?"
 _PLACE = re.compile(
-    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\s@:/?#\[\]]*)(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:/(?P<name>[^@/?#]*)(?:\?(?P<options>[^?#]*))?)?"
+    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<name>[^@/?#]*)(?:\?(?P<options>[^?#]*))?)?",
 )
 
 
 class DatabaseAddress(msgspec.Struct, frozen=True):
-    """Where the database is. `path` for SQLite, else None; `options` for the connector. `str` shows no password."""
+    """Where the database is. `path` for SQLite, else None; `options` for the connector; `nodes`: which of several hosts
+    is in use, shared by all engines of this object, None for SQLite. `url` names the first host. `str` shows no
+    password."""
 
     url: URL
     path: Path | None
     options: Mapping[str, str | bool] = {}
+    nodes: NodeChoice | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -60,19 +67,23 @@ class DatabaseAddress(msgspec.Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """Name or address, IPv6 without brackets; `localhost` when the URL has none."""
+        """Name or address of the first host, IPv6 without brackets; `localhost` when the URL has none."""
         return self.url.host or "localhost"
+
+    @property
+    def hosts(self) -> tuple[DatabaseHost, ...]:
+        """All of them, in the order of the URL; none for SQLite."""
+        return self.nodes.hosts if self.nodes is not None else ()
 
     def with_database(self, name: str) -> "DatabaseAddress":
         """The same server and account, another database ("": none)."""
         return replace(self, url=self.url._replace(database=name or None))
 
     def __str__(self) -> str:
-        """A file's path, else a URL with account, host, port and name, without password and options."""
+        """A file's path, else a URL with account, hosts, ports and name, without password and options."""
         if self.path is not None:
             return str(self.path)
-        port = f":{self.url.port}" if self.url.port else ""
-        return f"mysql://{self.user}@{self.host}{port}/{self.name}"
+        return f"mysql://{self.user}@{','.join(map(str, self.hosts))}/{self.name}"
 
     __repr__ = __str__
 
@@ -109,6 +120,13 @@ def _options_usage() -> str:
     return text.format(options=", ".join(sorted(_MYSQL_OPTIONS)))
 
 
+def _hosts_usage() -> str:
+    text = _(
+        "A database address names each host of a cluster once, {limit} at most: mysql://user:password@{hosts}/name"
+    )
+    return text.format(limit=HOSTS_MAX, hosts="h1:3306,h2,h3")
+
+
 def _parse_sqlite(url: str) -> DatabaseAddress:
     try:
         parsed = make_url(url)
@@ -128,8 +146,12 @@ def _parse_mysql(rest: str, name_required: bool) -> DatabaseAddress:
         if found is None or (name_required and not found["name"]):
             continue
         options = _options(found["options"] or "")
+        hosts = _hosts(found["hosts"])
         user, colon, password = account.partition(":")
-        if not user or int(found["port"] or 1) not in range(1, 65536):
+        if not user or any(host.port not in range(1, 65536) for host in hosts):
+            continue
+        if not _are_usable(hosts, options or {}):
+            complaint = _hosts_usage()
             continue
         if options is None:
             complaint = _options_usage()
@@ -138,14 +160,34 @@ def _parse_mysql(rest: str, name_required: bool) -> DatabaseAddress:
             "mysql+mysqlconnector",
             username=unquote(user),
             password=unquote(password) if colon else None,
-            host=unquote(found["host"].strip("[]")) or None,
-            port=int(found["port"]) if found["port"] else None,
+            host=hosts[0].name or None,
+            port=hosts[0].port if hosts[0].says_port else None,
             database=unquote(found["name"] or "") or None,
         )
         if any(len(part) > _NAME_MAX or "\0" in part for part in (url.username or "", url.database or "")):
             raise StoreError(_("The names of database and user have at most 64 characters"))
-        return DatabaseAddress(url, None, options)
+        return DatabaseAddress(url, None, options, NodeChoice(hosts))
     raise StoreError(complaint)
+
+
+def _hosts(text: str) -> tuple[DatabaseHost, ...]:
+    """What stands between commas; a port that nobody has may be among them."""
+    found = []
+    for part in text.split(","):
+        name, port = part, ""
+        if not part.endswith("]"):
+            name, _colon, port = part.rpartition(":") if ":" in part else (part, "", "")
+        found.append(DatabaseHost(unquote(name.strip("[]")), int(port or USUAL_PORT), bool(port)))
+    return tuple(found)
+
+
+def _are_usable(hosts: Sequence[DatabaseHost], options: Mapping[str, str | bool]) -> bool:
+    """One host, which may have no name, or several that differ."""
+    if len(hosts) == 1:
+        return True
+    places = {(host.name.lower(), host.port) for host in hosts}
+    is_named = all(host.name for host in hosts)
+    return is_named and len(places) == len(hosts) <= HOSTS_MAX and "unix_socket" not in options
 
 
 def _splits(rest: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,12 @@ came back has the incarnation but not the count (a commit of unknown outcome lea
 meets it stops for good: what it has in memory and told others is not there. Of a SQLite database the file is looked at
 as well (same_file.py). In a cluster, where locks are known to one server only, the count makes transactions collide.
 
-A connection that broke while nobody wrote is replaced, once, when a transaction has done nothing else yet.
+A commit of unknown outcome may still be under way at a node of a cluster that was cut off. So its outcome is known
+only after a later transaction was committed, which changed the same row: had the older one come after that, the cluster
+would have refused it. That transaction counts a random number of steps, so that no two of unknown outcome look alike.
+
+A connection that broke while nobody wrote is replaced, once, when a transaction has done nothing else yet; so is one to
+a node that is not in use any more.
 """
 
 import secrets
@@ -31,7 +36,7 @@ from lanchat_server.store import schema
 from lanchat_server.store.bulk import StatementBatch
 from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict
 from lanchat_server.store.driver import GuardQuery, Row, ask, change_all, change_many
-from lanchat_server.store.engine import WRITES, keep_more
+from lanchat_server.store.engine import WRITES, is_present, keep_more, note_lost
 from lanchat_server.store.errors import is_lost, is_missing_table, is_rolled_back
 from lanchat_server.store.same_file import SameFile
 from lanchat_server.store.url import DatabaseAddress
@@ -39,7 +44,9 @@ from lanchat_server.store.url import DatabaseAddress
 T = TypeVar("T")
 
 _LEASE = "SELECT incarnation, changes FROM lease"
-_COUNT = "UPDATE lease SET changes = changes + 1"
+_COUNT = "UPDATE lease SET changes = changes + {steps}"
+# Bits of the steps that a transaction counts while the outcome of another one is not known.
+_STEP_BITS = 40
 _NOW_SQLITE: ColumnElement[int] = literal_column("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
 _NOW_MYSQL: ColumnElement[int] = literal_column("CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)")
 
@@ -52,15 +59,15 @@ class WriteSession:
         self._engine = engine
         self._is_sqlite = address.is_sqlite
         self._now_ms = _NOW_SQLITE if self._is_sqlite else _NOW_MYSQL
-        self._guard = GuardQuery(_LEASE if self._is_sqlite else _LEASE + " FOR UPDATE", self._check, _COUNT)
         self._file = None if address.path is None else SameFile(address.path)
         self._incarnation: int | None = None
         # Counts of transactions that the lease may have: one, or more after commits of unknown outcome.
         self._counts: frozenset[int] = frozenset()
-        # The one that the present transaction found.
+        # The one that the present transaction found, and how many steps it counts.
         self._count = 0
-        # A commit of unknown outcome, and the count that shows that it was stored.
-        self._unknown: tuple[int, CommitUnknown] | None = None
+        self._steps = 1
+        # Commits of unknown outcome, each with the counts that show that it was stored.
+        self._unknown: list[tuple[set[int], CommitUnknown]] = []
         # Why nothing is written any more.
         self._fenced: Fenced | None = None
         self._connection: Connection | None = None
@@ -114,7 +121,7 @@ class WriteSession:
 
     def _taken(self, incarnation: int, count: int) -> None:
         self._incarnation, self._counts, self._fenced = incarnation, frozenset([count]), None
-        self._unknown = None
+        self._unknown = []
         if self._file is not None:
             # From now on one connection is open: the last one that is closed takes the write-ahead log away.
             self._connection = self._connection or self._connect()
@@ -142,6 +149,9 @@ class WriteSession:
         if self._fenced is not None:
             raise self._fenced
         self._held = False
+        self._steps = 2 + secrets.randbits(_STEP_BITS) if self._unknown else 1
+        if self._connection is not None and not is_present(self._connection):
+            self._discard(self._connection)
         self._fresh = self._connection is None
         if self._file is not None:
             self._guarded(self._file.check)
@@ -173,47 +183,65 @@ class WriteSession:
         """Make the changes with which `fill` fills; how many rows their updates found. It may be called twice."""
         if self._held:
             return self._write(fill, None)
-        found = self._first(lambda: self._write(fill, self._guard))
+        found = self._first(lambda: self._write(fill, self._guard()))
         self._held = True
         return found
 
     def commit(self) -> None:
         """Raises SQLAlchemyError; then it may have been carried out all the same."""
-        before, self._counts = self._counts, self._counts | {self._count + 1}
+        count = self._count + self._steps
+        before, self._counts = self._counts, self._counts | {count}
+        for counts, _error in self._unknown:
+            if self._count in counts:
+                counts.add(count)
         try:
             self._present.commit()
         except SQLAlchemyError as error:
             if is_rolled_back(error):
                 self._counts = before
             raise
-        self._counts, self._broken = frozenset([self._count + 1]), False
+        self._counts, self._broken = frozenset([count]), False
+        for counts, unknown in self._unknown:
+            unknown.stored = count in counts
+        self._unknown = []
         if self._file is not None:
             self._guarded(self._file.settle)
 
     def await_outcome(self, error: CommitUnknown) -> None:
         """`error.stored` is to say what became of the commit that has just failed, once that is known."""
-        self._unknown = self._count + 1, error
+        self._unknown.append(({self._count + self._steps}, error))
 
-    def give_up(self, error: SQLAlchemyError | None) -> None:
-        """Undo; a connection that broke is thrown away, so that the next transaction makes a new one."""
+    @property
+    def awaits_outcome(self) -> bool:
+        """Whether what became of a commit is not known yet: the next one that goes well shows it."""
+        return bool(self._unknown)
+
+    def give_up(self, error: SQLAlchemyError | None, *, lost: bool = False) -> None:
+        """Undo; a connection that broke, or is `lost` otherwise, is thrown away, so that the next transaction makes a
+        new one."""
         connection = self._connection
         if connection is None:
             return
         with suppress(SQLAlchemyError):
-            if error is None or not is_lost(error):
+            if not lost and (error is None or not is_lost(error)):
                 connection.rollback()
                 # What did not fit into memory has grown the files.
                 if self._file is not None and self._fenced is None:
                     with suppress(StoreError):
                         self._guarded(self._file.settle)
                 return
-        self._connection, self._broken = None, True
-        with suppress(SQLAlchemyError):
-            connection.invalidate()
-            connection.close()
+        self._broken = True
+        note_lost(connection)
+        self._discard(connection)
         if self._file is not None and self._fenced is None:
             with suppress(StoreError):
                 self._file.remember()
+
+    def _discard(self, connection: Connection) -> None:
+        self._connection = None
+        with suppress(SQLAlchemyError):
+            connection.invalidate()
+            connection.close()
 
     def close(self) -> None:
         """After all other connections: of SQLite's the last one moves the log into the database that it has open, and
@@ -244,12 +272,17 @@ class WriteSession:
         self.begin()
         return work()
 
+    def _guard(self) -> GuardQuery:
+        question = _LEASE if self._is_sqlite else _LEASE + " FOR UPDATE"
+        return GuardQuery(question, self._check, _COUNT.format(steps=self._steps))
+
     def _ask(self) -> None:
+        guard = self._guard()
         if self._is_sqlite:
-            self._check(ask(self._present, self._guard.question))
-            change_many(self._present, self._guard.change, [()])
+            self._check(ask(self._present, guard.question))
+            change_many(self._present, guard.change, [()])
         else:
-            change_all(self._present, [], self._guard)
+            change_all(self._present, [], guard)
 
     def _write(self, fill: Callable[[StatementBatch], None], guard: GuardQuery | None) -> int:
         changes = StatementBatch(self._present, guard)
@@ -281,9 +314,6 @@ class WriteSession:
                 _("The database is not as this server left it: an older copy or another one came in its place")
             )
         self._count = count
-        if self._unknown is not None:
-            stored, error = self._unknown
-            error.stored, self._unknown = count == stored, None
 
     def _guarded(self, check: Callable[[], None]) -> None:
         try:

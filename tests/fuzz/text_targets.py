@@ -272,7 +272,11 @@ TARGETS = (
         _database_url,
         StoreError,
         _texts(
-            "mysql://lanchat:SECRET@host:3306/name?ssl_ca=x", "sqlite:///a/b.db", "mariadb://u:SECRET@[::1]/n", "x://"
+            "mysql://lanchat:SECRET@host:3306/name?ssl_ca=x",
+            "sqlite:///a/b.db",
+            "mariadb://u:SECRET@[::1]/n",
+            "x://",
+            "mysql://u:SECRET@h1:3306,[::1]:3307,h3/n",
         ),
     ),
     Target(

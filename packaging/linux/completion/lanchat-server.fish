@@ -8,7 +8,7 @@ function __lanchat_server_command
             set skip 0
         else if contains -- $word --admin-url --config --data-dir --database --days --discovery-port --display-name --email --host --language --log-level --made-by --name --password-file --port --public-host --role --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server backup" "lanchat-server restore" "lanchat-server window"
+        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server window"
             set path "$path $word"
         end
     end
@@ -22,6 +22,7 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a roo
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a status -d 'Show how the running server is doing.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a backup -d 'Write keys and database to a file.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a restore -d 'Take keys and database from a file.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a copy-database -d 'Copy all of a database into an empty one, of either kind.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a window -d 'Run the server with its window.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l version -d 'show program\'s version number and exit'
@@ -215,6 +216,12 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l data-dir -r -F -d 'where keys and the embedded database are'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l json -d 'one JSON object a line on stdout'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l name -x -d 'the name that people see; else the computer\'s'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l host -x -d 'the address to listen on; else all'
