@@ -27,6 +27,8 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
     try:
         options = parse(argv)
         _set_logging(options.verbose)
+        if options.check or options.check_window or options.licences:
+            return _answer(options)
         if not options.command:
             from lanchat.cli.window import open_window
 
@@ -56,6 +58,17 @@ def _set_logging(verbose: bool) -> None:
         warnings.simplefilter("ignore")
     else:
         logging.basicConfig(stream=sys.stderr, level=logging.DEBUG, format="%(asctime)s %(name)s: %(message)s")
+
+
+def _answer(options: argparse.Namespace) -> int:
+    from lanchat.checks.questions import answer
+
+    def check() -> int:
+        from lanchat.cli.check import check as run_checks
+
+        return run_checks(options.json, options.timeout)
+
+    return answer(options, options.json, check)
 
 
 def _run_command(options: argparse.Namespace, make_client: "ClientFactory | None") -> int:

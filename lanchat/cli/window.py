@@ -2,15 +2,15 @@
 
 import argparse
 import os
-import sys
 
 from lanchat.i18n import _
+from lanchat.platform.display import has_display
 from lanchat.terminal.exits import FAILED, CliError
 
 
 def open_window(options: argparse.Namespace) -> int:
     """The window's exit code. Raises CliError when there is nothing to show it on."""
-    if not _has_display():
+    if not has_display():
         raise CliError(FAILED, _("There is no display for the window; in a terminal use lanchat chat ROOM"))
     try:
         import tkinter
@@ -37,7 +37,3 @@ def open_window(options: argparse.Namespace) -> int:
             raise
         text = _("The display {name} cannot be used; in a terminal use lanchat chat ROOM")
         raise CliError(FAILED, text.format(name=os.environ.get("DISPLAY", ""))) from None
-
-
-def _has_display() -> bool:
-    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))

@@ -269,15 +269,16 @@ def _discard_received(sock: socket.socket) -> None:
 class Announcer:
     """Registers one server at every place. Over IPv6 it has the name that it got over IPv4 on the same interface."""
 
-    def __init__(self, advert: Advert) -> None:
-        """`advert`: what is announced at each place."""
+    def __init__(self, advert: Advert, service_type: str = SERVICE_TYPE) -> None:
+        """`advert`: what is announced at each place, as a service of `service_type`."""
         self._advert = advert
+        self._service_type = service_type
         self._names: dict[int, asyncio.Future[str]] = {}
 
     async def announce(self, station: AsyncZeroconf, place: MdnsEndpoint) -> None:
         """Registers the server and keeps it registered until cancelled. A name that is taken gets a "-2"."""
         info = ServiceInfo(
-            SERVICE_TYPE,
+            self._service_type,
             await self._name(place),
             port=self._advert.port,
             properties=encode_txt(self._advert),
@@ -295,7 +296,7 @@ class Announcer:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_NAME_TIMEOUT):
                     return await asyncio.shield(self._named(place.interface))
-        return f"{service_label(self._advert.name)}.{SERVICE_TYPE}"
+        return f"{service_label(self._advert.name)}.{self._service_type}"
 
     def _named(self, interface: Interface) -> asyncio.Future[str]:
         return self._names.setdefault(interface.index, asyncio.get_running_loop().create_future())
@@ -324,16 +325,18 @@ class Watcher(ServiceListener):
         place: MdnsEndpoint,
         found: Callable[[Advert, str, Source], None],
         gone: Callable[[Source], None],
+        service_type: str = SERVICE_TYPE,
     ) -> None:
-        """`place`: where it listens. Both callbacks are called in the event loop."""
+        """`place`: where it listens. Both callbacks are called in the event loop. `service_type`: what it hears of."""
         self._place = place
         self._found = found
         self._gone = gone
+        self._service_type = service_type
         self._lookups: set[asyncio.Task[None]] = set()
 
     async def run(self, station: AsyncZeroconf) -> None:
         """Watches until cancelled. The first answer comes within 0.1 to 0.2 s."""
-        await station.async_add_service_listener(SERVICE_TYPE, self)
+        await station.async_add_service_listener(self._service_type, self)
         try:
             await asyncio.Event().wait()
         finally:
@@ -344,7 +347,7 @@ class Watcher(ServiceListener):
         """Called by the library in the event loop. Reports the service from the records that came along, or asks for
         them; passed over when LOOKUPS_MAX others are being asked for, or when its name breaks the rules."""
         try:
-            info = AsyncServiceInfo(SERVICE_TYPE, name)
+            info = AsyncServiceInfo(self._service_type, name)
         except Error:  # a name that breaks the rules of DNS-SD
             return
         if info.load_from_cache(zc):
@@ -368,7 +371,7 @@ class Watcher(ServiceListener):
                 self._report(info)
 
     def _report(self, info: ServiceInfo) -> None:
-        label = info.name[: -len(SERVICE_TYPE) - 1]
+        label = info.name[: -len(self._service_type) - 1]
         try:
             advert = decode_txt(info.properties, info.port, label)
         except ProtocolError:

@@ -12,9 +12,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from lanchat import __version__, i18n
+from lanchat import i18n
+from lanchat.about.version import version_line
 from lanchat.i18n import _
 from lanchat.terminal.exits import USAGE
+from lanchat.terminal.output import OutputWriter
 
 
 def N_(text: str) -> str:
@@ -22,6 +24,8 @@ def N_(text: str) -> str:
     return text
 
 
+# Hidden: the program opens the window of `--check` and ends (lanchat/checks/window.py).
+WINDOW_OPTION = "--check-window"
 # In names of options that people guess.
 _SECRETS = ("pass", "pwd", "secret", "token")
 ARGPARSE = (
@@ -139,7 +143,7 @@ def build_parser(
     description, model = texts
     usage = program + " [" + _("options") + "] [" + _("command") + "]"
     parser = Parser(prog=program, description=description, usage=usage, epilog=example(model))
-    parser.add_argument("--version", action="version", version=f"LAN Chat {__version__}")
+    _add_questions(parser)
     common(parser)
     actions = parser.add_subparsers(
         title=_("commands"), dest="command", metavar=_("COMMAND"), prog=program, parser_class=Parser
@@ -149,6 +153,26 @@ def build_parser(
         command.arguments(added)
         common(added)
     return parser
+
+
+class _VersionAction(argparse.Action):
+    """Prints the version and ends the program. The line is made only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> NoReturn:
+        """Raises SystemExit."""
+        OutputWriter(False).write(version_line())
+        parser.exit()
+
+
+def _add_questions(parser: Parser) -> None:
+    """What a program says about itself and its computer, instead of a command."""
+    add = parser.add_argument
+    version = _("show the version, Python and the system and exit")
+    add("--version", action=_VersionAction, nargs=0, dest=argparse.SUPPRESS, help=version)
+    add("--check", action="store_true", help=_("try all that the program needs of this computer and exit"))
+    licences = _("show the licences of all that the program contains and exit")
+    add("--licences", "--licenses", action="store_true", dest="licences", help=licences)
+    add(WINDOW_OPTION, action="store_true", dest="check_window", help=argparse.SUPPRESS)
 
 
 def add_command(actions: Any, path: str, help: str, synopsis: str, model: str) -> Parser:

@@ -245,6 +245,8 @@ def run(argv: Sequence[str]) -> int:
     try:
         options = server_parser().parse_args(argv)
         settings = load_config(options)
+        if options.check or options.check_window or options.licences:
+            return _answer(options, settings)
         command = COMMANDS[options.command or "run"].function()
         return int(command(options, settings, OutputWriter(settings.json_output)))
     except CliError as error:
@@ -257,6 +259,17 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return fail(f"{place}{os_error_text(error)}")
+
+
+def _answer(options: argparse.Namespace, settings: ServerConfig) -> int:
+    from lanchat.checks.questions import answer
+
+    def check() -> int:
+        from lanchat_server.cli.check import check as run_checks
+
+        return run_checks(settings, OutputWriter(settings.json_output))
+
+    return answer(options, settings.json_output, check)
 
 
 def load_config(options: argparse.Namespace) -> ServerConfig:

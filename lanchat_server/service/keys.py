@@ -4,7 +4,6 @@ Made at the first start, kept in `<data dir>/keys` with mode 0600, part of every
 in practice, because clients pin it: renewing it would look like another server.
 """
 
-import datetime
 import hashlib
 import tempfile
 from pathlib import Path
@@ -13,13 +12,7 @@ import msgspec
 from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
@@ -31,6 +24,7 @@ from lanchat.platform.files import (
     read_private,
     sync_folder,
 )
+from lanchat.transport.certificates import private_pem, self_signed
 from lanchat_server.service.errors import StartError
 
 IDENTITY_KEY = "identity.key"
@@ -104,30 +98,11 @@ def _create(directory: Path) -> None:
     make_private_folder(directory.parent, strict=False)
     draft = Path(tempfile.mkdtemp(prefix=".keys-", dir=directory.parent))  # mkdtemp makes it with mode 0700
     identity = Ed25519PrivateKey.generate()
-    create_private(draft / LOG_KEY, _pem(Ed25519PrivateKey.generate()))
-    create_private(draft / IDENTITY_KEY, _pem(identity))
-    create_private(draft / IDENTITY_CERTIFICATE, _self_signed(identity).public_bytes(Encoding.PEM))
+    create_private(draft / LOG_KEY, private_pem(Ed25519PrivateKey.generate()))
+    create_private(draft / IDENTITY_KEY, private_pem(identity))
+    create_private(draft / IDENTITY_CERTIFICATE, self_signed(identity).public_bytes(Encoding.PEM))
     sync_folder(draft)
     if directory.exists():
         directory.rmdir()
     draft.rename(directory)
     sync_folder(directory.parent)
-
-
-def _self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lanchat")])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
-        # RFC 5280 section 4.1.2.5: "no well-defined expiration date".
-        .not_valid_after(datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC))
-        .sign(key, None)
-    )
-
-
-def _pem(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -22,6 +22,7 @@ from lanchat.platform.files import make_private_folder
 from lanchat.platform.interfaces import outside_addresses
 from lanchat.protocol import wire
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
+from lanchat.transport.certificates import server_context
 from lanchat_server.admin.backups import remove_leftovers
 from lanchat_server.admin.channel import AdminChannel
 from lanchat_server.config import ServerConfig
@@ -32,7 +33,7 @@ from lanchat_server.service.errors import StartError
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.metrics import Exporter
-from lanchat_server.service.net.acceptor import Acceptor, tls_context
+from lanchat_server.service.net.acceptor import Acceptor
 from lanchat_server.service.net.connection import frame_budget
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.descriptors import sessions_that_fit
@@ -211,7 +212,7 @@ def _spare_collections() -> None:
 
 def _context(keys: Any) -> ssl.SSLContext:
     try:
-        return tls_context(keys)
+        return server_context(keys.certificate_file, keys.identity_file)
     except (OSError, ssl.SSLError) as error:
         raise StartError(_("The server's key cannot be used: {error}").format(error=error)) from error
 

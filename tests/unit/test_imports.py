@@ -68,15 +68,17 @@ APP = (*STORE, "lanchat.transport", "lanchat.discovery", "lanchat.app", "lanchat
 # From here on texts are chosen for people; what is below says things in codes.
 I18N = (*PLATFORM, "lanchat.i18n")
 WORDING = (*CORE, *I18N, "lanchat.app.api", "lanchat.wording")
-TERMINAL = (*I18N, "lanchat.terminal", "lanchat.__version__")
-CLI = (*WORDING, *TERMINAL, "lanchat.store", "lanchat.app", "lanchat.cli")
+ABOUT = (*I18N, "lanchat.about", "lanchat.__version__")
+TERMINAL = (*ABOUT, "lanchat.terminal")
+CHECKS = (*TERMINAL, "lanchat.transport", "lanchat.discovery", "lanchat.checks")
+CLI = (*WORDING, *TERMINAL, "lanchat.store", "lanchat.app", "lanchat.checks", "lanchat.cli")
 UI_KIT = (*PROTOCOL, "lanchat.i18n", "lanchat.ui.kit")
-UI = (*WORDING, "lanchat.store", "lanchat.app", "lanchat.ui")
+UI = (*WORDING, "lanchat.about", "lanchat.store", "lanchat.app", "lanchat.ui")
 # Those of the server.
 SERVER_CORE = (*PROTOCOL, "lanchat_server.core")
 SERVER_STORE = (*SERVER_CORE, *I18N, "lanchat_server.store")
 MAINTENANCE = (*SERVER_STORE, "lanchat_server.maintenance", "lanchat_server.config", "lanchat_server.passwords")
-SHARED = (*TERMINAL, "lanchat.transport", "lanchat.discovery", "lanchat_server")
+SHARED = (*CHECKS, "lanchat_server")
 SERVER_FACES = ("lanchat_server.cli", "lanchat_server.window")
 FRAMES = "lanchat.protocol.wire"
 
@@ -106,8 +108,10 @@ RULES = (
     Rule("lanchat/core/*", never=IMPURE, ours=CORE),
     Rule("lanchat/i18n/*", ours=I18N),
     Rule("lanchat/platform/*", ours=PLATFORM),
+    Rule("lanchat/about/*", ours=ABOUT),
     Rule("lanchat/wording/*", never=(FRAMES,), ours=WORDING),
     Rule("lanchat/terminal/*", never=(FRAMES,), ours=TERMINAL),
+    Rule("lanchat/checks/*", ours=CHECKS),
     Rule("lanchat/discovery/*", ours=DISCOVERY),
     Rule("lanchat/transport/*", ours=TRANSPORT),
     Rule("lanchat/store/*", ours=STORE),

@@ -18,6 +18,7 @@ from lanchat.protocol.datagram.replay import WINDOW, ReplayWindow
 from lanchat.protocol.errors import ProtocolError
 
 RELAY_KIND = 1
+KEY_OCTETS = 32
 TAG = 16
 _HEADER = struct.Struct(">BIQ")
 HEADER = _HEADER.size

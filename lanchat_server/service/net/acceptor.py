@@ -27,7 +27,6 @@ import msgspec
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ALPN
 from lanchat.transport.connecting import resume_soon
-from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.net.connection import LOGIN_TIMEOUT, ClientConnection
 from lanchat_server.service.net.places import GREETING_HEAD, ConnectionSlots, greeting_size_untrusted
 from lanchat_server.service.net.tls_internals import shrink_read_buffers
@@ -53,17 +52,6 @@ class _Stranger(msgspec.Struct, eq=False):
     task: "asyncio.Task[None] | None" = None
     connection: ClientConnection | None = None
     settled: bool = False
-
-
-def tls_context(keys: ServerKeys) -> ssl.SSLContext:
-    """TLS 1.3 with the server's self-signed certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols([ALPN])
-    # Clients come back by device key, not by ticket; a ticket would only be more state.
-    context.num_tickets = 0
-    context.load_cert_chain(keys.certificate_file, keys.identity_file)
-    return context
 
 
 class Acceptor:

@@ -23,7 +23,7 @@ _lanchat_server() {
     esac
     case "$command" in
         "lanchat-server")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --log-level" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --log-level" -- "$current"))
             else COMPREPLY=($(compgen -W "run init-db users rooms status backup restore copy-database window" -- "$current")); fi ;;
         "lanchat-server run")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --log-level --config --database --data-dir --json --language" -- "$current"))

@@ -21,7 +21,7 @@ _lanchat() {
     esac
     case "$command" in
         "lanchat")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
             else COMPREPLY=($(compgen -W "discover register login logout recover rooms create-room join leave invite invite-code invite-codes remove online devices password send edit delete react listen history search receipts export chat" -- "$current")); fi ;;
         "lanchat discover")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))

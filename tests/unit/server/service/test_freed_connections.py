@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from lanchat.app import api
+from lanchat.transport.certificates import server_context
 from lanchat.transport.tls import client_context, open_channel
 from lanchat_server.service.keys import load_or_create
-from lanchat_server.service.net.acceptor import Acceptor, tls_context
+from lanchat_server.service.net.acceptor import Acceptor
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.upkeep import housekeeping
 from tests.support.fake_server import FakeServer
@@ -83,7 +84,9 @@ def test_failed_handshake_is_freed(tmp_path: Path, ending: str) -> None:
 
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
-        acceptor = Acceptor([listener], tls_context(load_or_create(tmp_path)), make, 8, lambda _name: None)
+        keys = load_or_create(tmp_path)
+        context = server_context(keys.certificate_file, keys.identity_file)
+        acceptor = Acceptor([listener], context, make, 8, lambda _name: None)
         acceptor.start()
         for _ in range(3):
             with socket.create_connection(listener.getsockname()) as peer:
