@@ -18,6 +18,7 @@ from lanchat.app.login.trust import known_candidate, server_view
 from lanchat.app.problems import not_logged_in
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
+from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.platform.clock import SYSTEM_CLOCK, Clock
 from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
 from lanchat.protocol import wire
@@ -47,18 +48,21 @@ class ClientState:
         use_udp: bool = True,
         discovery_port: int = DISCOVERY_PORT,
         use_zeroconf: bool = True,
+        policy: Policy = NO_POLICY,
         config: ClientConfig | None = None,
         clock: Clock = SYSTEM_CLOCK,
         entropy: Entropy = SYSTEM_ENTROPY,
         random: Callable[[], float] = system_random.random,
     ) -> None:
         """Nothing is connected. `discovery_port` and `use_zeroconf` say how servers are searched for; without `use_udp`
-        everything goes over TLS; `config`: tunables of the core, its defaults without."""
+        everything goes over TLS; `policy`: what an administrator fixed; `config`: tunables of the core, its defaults
+        without."""
         self.profile = profile
+        self.policy = policy
         # Connecting, logging in and leaving happen one after the other.
         self.turn = asyncio.Lock()
         self._on_event = on_event
-        self.options = DialOptions(discovery_port, use_zeroconf, use_udp, clock=clock)
+        self.options = DialOptions(discovery_port, use_zeroconf, use_udp, policy=policy, clock=clock)
         self.entry = LoginStages(profile, self.options)
         self.member: AccountSession | None = None
         self.config = config or ClientConfig()

@@ -2,6 +2,7 @@
 
 from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind
 from lanchat.core.events import StopReason
+from lanchat.core.policy import Policy
 from lanchat.core.session.states import Reason
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
@@ -131,6 +132,12 @@ def changed_identity(name: str) -> ChangedIdentity:
     """The pinned key of a known server, or what stands at its address, is another now. `name`: the server's, as it may
     be shown."""
     return ChangedIdentity(name)
+
+
+def check_search(policy: Policy) -> None:
+    """Raises CommandError where an administrator switched the search for servers off."""
+    if not policy.discovery:
+        raise CommandError(ErrorKind.NO_SERVER, Problem.SEARCH_OFF, file=policy.file)
 
 
 def other_identity(name: str) -> CommandError:

@@ -29,6 +29,7 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
         _set_logging(options.verbose)
         if options.check or options.check_window or options.licences:
             return _answer(options)
+        _take_policy(options)
         if not options.command:
             from lanchat.cli.window import open_window
 
@@ -69,6 +70,26 @@ def _answer(options: argparse.Namespace) -> int:
         return run_checks(options.json, options.timeout)
 
     return answer(options, options.json, check)
+
+
+def _take_policy(options: argparse.Namespace) -> None:
+    """What an administrator fixed on this computer holds from now on. Raises CliError when nobody can say."""
+    from lanchat.core.ports import LocalStoreError
+    from lanchat.store.policy import read_policy
+    from lanchat.wording.policy import fixed_lines
+    from lanchat.wording.problems import details_text, error_text
+
+    try:
+        options.policy = policy = read_policy()
+    except LocalStoreError as error:
+        raise CliError(FAILED, error_text(error)) from None
+    if policy.language:
+        set_language(policy.language)
+    output = OutputWriter(False)
+    if policy.ignored is not None:
+        output.warn(f"lanchat: {details_text(policy.ignored)}")
+    for line in fixed_lines(policy) if options.verbose else ():
+        output.warn(line)
 
 
 def _run_command(options: argparse.Namespace, make_client: "ClientFactory | None") -> int:

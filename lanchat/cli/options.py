@@ -43,6 +43,7 @@ COMMON_DEFAULTS: dict[str, Any] = {
     "no_udp": False,
     "language": None,
     "verbose": False,
+    "policy": None,
     "command": "",
 }
 # Names of what is there already, and whether joiners may stand in them.

@@ -45,6 +45,7 @@ ClientFactory = Callable[[Namespace, Callable[[api.Event], None]], ClientInterfa
 def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> ClientInterface:
     """A client on the profile that the options name. Raises CliError."""
     from lanchat.app.client import Client as NetworkClient
+    from lanchat.core.policy import NO_POLICY
     from lanchat.core.ports import LocalStoreError
     from lanchat.store.profile import ProfileStore
 
@@ -52,8 +53,8 @@ def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Cl
         profile = ProfileStore.open(profile_directory(options))
     except LocalStoreError as error:
         raise CliError(FAILED, error_text(error)) from None
-    port = options.discovery_port or DISCOVERY_PORT
-    return NetworkClient(profile, on_event, discovery_port=port, use_udp=not options.no_udp)
+    port, policy = options.discovery_port or DISCOVERY_PORT, options.policy or NO_POLICY
+    return NetworkClient(profile, on_event, discovery_port=port, use_udp=not options.no_udp, policy=policy)
 
 
 def profile_directory(options: Namespace) -> Path:

@@ -18,7 +18,8 @@ def open_window(options: argparse.Namespace) -> int:
         text = _("The window needs Tk, which is not installed; in a terminal use lanchat chat ROOM")
         raise CliError(FAILED, text) from None
     from lanchat.cli.session import profile_directory
-    from lanchat.ui.assembly import run
+    from lanchat.core.policy import NO_POLICY
+    from lanchat.ui.launch import run
 
     if options.language:
         os.environ["LANCHAT_LANGUAGE"] = options.language
@@ -31,6 +32,7 @@ def open_window(options: argparse.Namespace) -> int:
             accept_new=options.accept_new,
             user=options.user,
             discovery_port=options.discovery_port,
+            policy=options.policy or NO_POLICY,
         )
     except tkinter.TclError as error:
         if "display" not in str(error):

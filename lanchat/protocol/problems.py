@@ -53,6 +53,16 @@ class Problem(enum.Enum):
     DISK_FULL = "the disk is full"
     LOCKED = "another program keeps it locked"
 
+    # What an administrator fixed on this computer (lanchat.store.policy)
+    POLICY_WRITABLE = "the policy {file} is ignored: others may write it"
+    POLICY_TOO_LONG = "the policy {file} is too long"
+    POLICY_NOT_TEXT = "the policy {file} is not UTF-8"
+    POLICY_NOT_TOML = "the policy {file} is not TOML: line {line}, column {column}"
+    POLICY_UNKNOWN_KEY = "the policy {file} has the unknown key {key}"
+    POLICY_VALUE = "the policy {file}: {key} is none of {choices}"
+    POLICY_LINK = "the policy {file}: {key}: {reason}"
+    SERVER_FIXED = "the policy {file} fixes the server"
+    SEARCH_OFF = "the policy {file} switches the search off"
     # The link to the server
     NO_ANSWER = "the server does not answer"
     CONNECTION_LOST = "the connection was lost"

@@ -25,8 +25,6 @@ IsUsable = Callable[[str, Any, str | None], bool]
 _Where = tuple[str, str | None]  # a key; and the name of an entry, when its value is a table
 Value = str | int | float | bool | list[Any] | dict[str, Any]
 
-LANGUAGE = "language"
-THEME = "theme"
 GEOMETRY = "geometry"
 LAST_ROOMS = "last_rooms"
 _SET_ASIDE = "set_aside"  # the table for values that cannot be used

@@ -1,6 +1,6 @@
 """The window of the client: one Tk root, the network's thread behind it, and one page at a time in it.
 
-`run` is what the command line calls. `Window` holds what lives as long as the window: fonts, pictures, model and
+launch.py makes it for the command line. `Window` holds what lives as long as the window: fonts, pictures, model and
 commands. A page is made anew when theme, language or text size change; nothing is kept in widgets.
 """
 
@@ -12,13 +12,12 @@ import threading
 import time
 import tkinter as tk
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from lanchat.app import api
 from lanchat.app.api import ConnectionState
 from lanchat.app.problems import broken
+from lanchat.core.policy import LANGUAGE, TEXT_SIZE, THEME, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
 from lanchat.ui.kit.canvas import glyphs
@@ -39,7 +38,6 @@ from lanchat.ui.model.engine import (
     Engine,
     EventsDropped,
     Item,
-    LateEngine,
     can_be_read_again,
 )
 from lanchat.ui.model.entry import LoginFlow
@@ -51,9 +49,6 @@ from lanchat.ui.settings.placement import Placement
 from lanchat.ui.wakeup import PostedQueue, Wakeup
 from lanchat.wording.problems import details_text, error_text
 
-if TYPE_CHECKING:
-    from lanchat.store.profile import ProfileStore
-
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 0.7  # seconds for the network's goodbye
@@ -64,53 +59,6 @@ _SIZE = (1120, 720)
 _MINIMUM = (520, 460)
 
 MakeEngine = Callable[[Callable[[api.Event], None]], Engine]
-
-
-def run(
-    profile_directory: Path,
-    *,
-    server: str = "",
-    invite: str = "",
-    fingerprint: str = "",
-    accept_new: bool = False,
-    user: str = "",
-    discovery_port: int | None = None,
-) -> int:
-    """Opens the window on a profile and stays until it is closed; returns the exit code."""
-    from lanchat.store.profile import ProfileStore
-
-    set_language()
-    try:
-        profile = ProfileStore.open(profile_directory)
-    except LocalStoreError as error:
-        return _no_profile(error_text(error))
-    return open_window(profile, LaunchOptions(server, invite, fingerprint, accept_new, user), discovery_port).run()
-
-
-def open_window(profile: "ProfileStore", wishes: LaunchOptions, discovery_port: int | None = None) -> "Window":
-    """The window on a profile, with the real network behind it."""
-
-    def make_engine(on_event: Callable[[api.Event], None]) -> Engine:
-        return LateEngine(lambda: _network(profile, on_event, discovery_port))
-
-    return Window(WindowSettings(profile), make_engine, wishes)
-
-
-def _network(profile: "ProfileStore", on_event: Callable[[api.Event], None], discovery_port: int | None) -> Engine:
-    from lanchat.app.thread import ClientThread
-
-    options = {} if discovery_port is None else {"discovery_port": discovery_port}
-    return ClientThread(profile, on_event, **options)
-
-
-def _no_profile(reason: str) -> int:
-    from tkinter import messagebox
-
-    root = tk.Tk()
-    root.withdraw()
-    messagebox.showerror("LAN Chat", reason)
-    root.destroy()
-    return 1
 
 
 class Window:
@@ -134,7 +82,7 @@ class Window:
         self._entry = LoginModel()
         self._chat = Chat(self._model, self._new_dispatcher, self.changed, self._later)
         self._chat.logged_out = self._logged_out
-        self._flow = LoginFlow(self._entry, self._new_dispatcher, self.changed, self._later)
+        self._flow = LoginFlow(self._entry, self._new_dispatcher, self.changed, self._later, memory.policy)
         self._page: registry.PageView | None = None
         self._shown: WindowPage | None = None
         self._pending = WindowPart.NONE
@@ -345,20 +293,31 @@ class Window:
 
     # What every page offers
 
+    @property
+    def policy(self) -> Policy:
+        """What an administrator fixed on this computer."""
+        return self._memory.policy
+
     def switch_language(self) -> None:
         """The other language, at once and from now on."""
+        if self.policy.fixes(LANGUAGE):
+            return
         self._memory.language = set_language("en" if language() == "ru" else "ru")
         self._save()
         self._rebuild()
 
     def switch_theme(self) -> None:
         """Light or dark, at once and from now on."""
+        if self.policy.fixes(THEME):
+            return
         self._memory.theme = self._theme = "light" if self._theme == "dark" else "dark"
         self._save()
         self._rebuild()
 
     def resize_text(self, step: int | None) -> None:
         """Larger or smaller text; None: the usual size."""
+        if self.policy.fixes(TEXT_SIZE):
+            return
         present = min(SIZES, key=lambda size: abs(size - self._memory.text_size))
         index = SIZES.index(present) + (step or 0)
         size = 0 if step is None else SIZES[max(0, min(index, len(SIZES) - 1))]

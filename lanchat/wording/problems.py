@@ -89,6 +89,29 @@ TEXTS = {
     Problem.NOT_WRITABLE: N_("it may not be written"),
     Problem.DISK_FULL: N_("the disk is full"),
     Problem.LOCKED: N_("another program keeps it locked"),
+    # What an administrator fixed on this computer
+    Problem.POLICY_WRITABLE: N_(
+        "The policy {file} is ignored: others than administrators and you may change it or its folder"
+    ),
+    Problem.POLICY_TOO_LONG: N_("The policy {file} cannot be used: it is longer than 64 KiB. Ask your administrator"),
+    Problem.POLICY_NOT_TEXT: N_("The policy {file} cannot be used: it is not UTF-8 text. Ask your administrator"),
+    Problem.POLICY_NOT_TOML: N_(
+        "The policy {file} cannot be used: it is not valid TOML in line {line}, column {column}. Ask your administrator"
+    ),
+    Problem.POLICY_UNKNOWN_KEY: N_(
+        "The policy {file} cannot be used: there is no setting {key}. Ask your administrator"
+    ),
+    Problem.POLICY_VALUE: N_(
+        "The policy {file} cannot be used: {key} must be one of {choices}. Ask your administrator"
+    ),
+    Problem.POLICY_LINK: N_("The policy {file} cannot be used: {key}: {reason}"),
+    Problem.SERVER_FIXED: N_(
+        "The administrator of this computer has set the server ({file}): no other one can be connected to"
+    ),
+    Problem.SEARCH_OFF: N_(
+        "The administrator of this computer has switched the search for servers off ({file}): give an address or an"
+        " invite link"
+    ),
     # The link to the server
     Problem.NO_ANSWER: N_("The server does not answer"),
     Problem.CONNECTION_LOST: N_("The connection was lost"),

@@ -23,13 +23,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from lanchat.core.policy import LANGUAGE, THEME
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.files import aside_names
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import FRAME_MAX_TO_SERVER
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, TypedFile
-from lanchat.store.settings import GEOMETRY, LANGUAGE, THEME, Settings
+from lanchat.store.policy import KEYS, parse_policy_untrusted
+from lanchat.store.settings import GEOMETRY, Settings
+from lanchat.wording.policy import fixed_lines
 from lanchat_server import config
 from lanchat_server.admin import channel
 from lanchat_server.admin.channel import AdminChannel
@@ -70,6 +73,14 @@ def _settings(octets: bytes) -> None:
         settings.save()
         again = Settings(file, here / "lock")
         assert (again.notice, again.get(THEME, ""), again.last_room(b"l" * 16)) == (None, "dark", 7)
+
+
+def _policy(octets: bytes) -> None:
+    """What is taken has the values that the window has, and sentences."""
+    policy = parse_policy_untrusted(octets, "policy.toml")
+    assert all(policy.settings[key] in KEYS[f"settings.{key}"].values for key in policy.settings)
+    assert policy.server is None or len(policy.server.fingerprint) == 64
+    assert fixed_lines(policy)
 
 
 _KINDS: tuple[type[msgspec.Struct], ...] = (ServersFile, DevicesFile)
@@ -335,6 +346,10 @@ def _scrapes() -> list[bytes]:
 
 
 _SETTINGS = b'language = "ru"\ntheme = "light"\n[last_rooms]\n' + b"6c" * 16 + b" = 3\n"
+_POLICY = (
+    b'server = "lanchat://192.0.2.7:47400/?also=[fe80::1%25eth0]:1#' + b"ab" * 32 + b'"\ndiscovery = false\n'
+    b'[settings]\nlanguage = "ru"\ntheme = "dark"\ntext_size = -2\n'
+)
 TARGETS = (
     Target(
         "client-settings",
@@ -342,6 +357,7 @@ TARGETS = (
         Never,
         lambda: [b"", _CONFIG, _SETTINGS],
     ),
+    Target("policy", _policy, LocalStoreError, lambda: [b"", _POLICY, _SETTINGS]),
     Target("profile", _profile, LocalStoreError, _profiles),
     Target(
         "server-config",

@@ -5,8 +5,9 @@ import json
 import time
 from pathlib import Path
 
+from lanchat.store.policy import read_policy
 from lanchat.store.profile import ProfileStore
-from lanchat.ui.assembly import open_window
+from lanchat.ui.launch import open_window
 from lanchat.ui.model.entry_model import LaunchOptions
 from tests.support.ui_probe import serve
 
@@ -20,12 +21,13 @@ def main() -> None:
     parser.add_argument("--fingerprint", default="")
     parser.add_argument("--geometry", default="")
     parser.add_argument("--discovery-port", type=int)
+    parser.add_argument("--policy", type=Path, action="append", default=[])
     options = parser.parse_args()
     profile = ProfileStore.open(options.profile)
     if options.geometry:
         profile.settings.set("geometry", options.geometry)
     wishes = LaunchOptions(options.server, options.invite, options.fingerprint)
-    window = open_window(profile, wishes, options.discovery_port)
+    window = open_window(profile, wishes, options.discovery_port, read_policy(options.policy))
     serve(window.root, options.probe)
     window.root.after_idle(lambda: print(json.dumps({"painted": time.process_time()}), flush=True))
     raise SystemExit(window.run())

@@ -6,6 +6,7 @@ from typing import Any
 
 from lanchat.app import api
 from lanchat.app.api import CommandError
+from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ChatModel
 from lanchat.ui.model.engine import CommandDispatcher, CommandResult, EventsDropped, Item
@@ -51,7 +52,7 @@ class DirectEngine(FakeEngine):
 class Workbench:
     """Model, commands and a clock. What is posted waits until `run`."""
 
-    def __init__(self, **scenario: Any) -> None:
+    def __init__(self, policy: Policy = NO_POLICY, **scenario: Any) -> None:
         self.now = 1_700_000_000.0
         self._items: list[Item] = []
         self._timers: list[tuple[float, Callable[[], None]]] = []
@@ -60,7 +61,7 @@ class Workbench:
         self.model = ChatModel(lambda: self.now)
         self.chat = Chat(self.model, self._dispatcher, self._changed, self._later)
         self.entry = LoginModel()
-        self.flow = LoginFlow(self.entry, self._dispatcher, self._changed, self._later)
+        self.flow = LoginFlow(self.entry, self._dispatcher, self._changed, self._later, policy)
 
     def _dispatcher(self) -> CommandDispatcher:
         return CommandDispatcher(self.engine, self._items.append)

@@ -15,7 +15,6 @@ FILES = {
     "lanchat/core/core.py": (740, "the core's face: each frame and call goes to the part that it is about"),
     "lanchat/app/account_session.py": (570, "each event of the core becomes an event of the API in one place"),
     "lanchat_server/core/hub.py": (500, "what is done for a message or a batch, one after the other"),
-    "lanchat/ui/assembly.py": (420, "what the window is put together from"),
     "lanchat_server/window/view.py": (420, "the whole of the server's window"),
     "lanchat_server/service/net/connection.py": (410, "one TLS connection from its acceptance to its end"),
 }

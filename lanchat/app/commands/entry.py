@@ -11,15 +11,23 @@ from msgspec.structs import replace
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.app.login.handshake import GreetedChannel, ServerRefusal
-from lanchat.app.login.trust import Candidate, invited_candidate, known_candidate, server_view, typed_candidate
-from lanchat.app.problems import no_server, not_all_loaded, unreadable
+from lanchat.app.login.trust import (
+    POLICY,
+    Candidate,
+    fixed_candidate,
+    invited_candidate,
+    known_candidate,
+    server_view,
+    typed_candidate,
+)
+from lanchat.app.problems import check_search, no_server, not_all_loaded, unreadable
 from lanchat.core.session.states import LinkState
 from lanchat.discovery.listing import DiscoveredServer, Key
 from lanchat.protocol import wire
 from lanchat.protocol.limits import DEVICE_NAME_MAX
 from lanchat.protocol.log.keys import private_octets
 from lanchat.protocol.problems import Problem
-from lanchat.protocol.text.identity import clean_fingerprint
+from lanchat.protocol.text.identity import InviteLink, clean_fingerprint
 from lanchat.protocol.text.names import inert
 from lanchat.store.identities import KnownServer, StoredDevice
 from lanchat.transport.driver import EstablishedSession
@@ -36,6 +44,7 @@ SEARCH_TIME = 2.0
 async def discover(client: "ClientState", command: api.DiscoverCommand) -> list[api.Server]:
     """What was found in the time that the command gives. `ServerFound` is emitted once for each server, also when it is
     heard at further addresses."""
+    check_search(client.policy)
     entry = client.entry
     told: set[Key] = set()
 
@@ -85,6 +94,9 @@ async def _look(client: "ClientState", candidate: Candidate, command: api.Connec
 async def _moved(client: "ClientState", candidate: Candidate, timeout: float) -> Candidate | None:
     """The other addresses of a known server."""
     known = client.profile.known_by_fingerprint(candidate.expected) if candidate.expected else None
+    if known is None and candidate.via == POLICY and client.policy.discovery:
+        with contextlib.suppress(CommandError):
+            return await client.entry.search(min(timeout, SEARCH_TIME), candidate.expected)
     if known is None or candidate.via == "invite":
         return None
     for found in await client.entry.discover(min(timeout, SEARCH_TIME)):
@@ -107,6 +119,8 @@ def _present(client: "ClientState", command: api.ConnectCommand) -> api.Server |
 
 
 async def _candidate(client: "ClientState", command: api.ConnectCommand) -> Candidate:
+    if (fixed := client.policy.server) is not None:
+        return _fixed(client, fixed, command)
     if command.invite:
         return invited_candidate(command.invite)
     if command.address:
@@ -118,6 +132,19 @@ async def _candidate(client: "ClientState", command: api.ConnectCommand) -> Cand
     if known is None:
         return await client.entry.search(min(command.timeout, SEARCH_TIME), expected)
     return known_candidate(known)
+
+
+def _fixed(client: "ClientState", fixed: InviteLink, command: api.ConnectCommand) -> Candidate:
+    """The server that an administrator set, also at a typed address. Raises CommandError when another one is meant."""
+    meant = clean_fingerprint(command.fingerprint) if command.fingerprint else fixed.fingerprint
+    invited = invited_candidate(command.invite) if command.invite else None
+    if meant != fixed.fingerprint or (invited is not None and invited.expected != fixed.fingerprint):
+        raise CommandError(ErrorKind.REFUSED, Problem.SERVER_FIXED, file=client.policy.file)
+    if invited is not None:
+        return invited
+    if command.address:
+        return typed_candidate(command.address, fixed.fingerprint)
+    return fixed_candidate(fixed, client.profile.known_by_fingerprint(fixed.fingerprint))
 
 
 def _go_on_without(client: "ClientState", candidate: Candidate) -> None:

@@ -19,6 +19,7 @@ from lanchat.app.api import CommandError
 from lanchat.app.login.handshake import GreetedChannel, ServerRefusal, VersionMismatch, greet
 from lanchat.app.login.trust import Candidate, pin
 from lanchat.app.problems import refused_with
+from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.states import Reason
 from lanchat.discovery.browse import discover
@@ -56,6 +57,7 @@ class DialOptions(msgspec.Struct, frozen=True):
     use_zeroconf: bool = True
     use_udp: bool = True
     connect_timeout: float = CONNECT_TIMEOUT
+    policy: Policy = NO_POLICY
     clock: Clock = SYSTEM_CLOCK
 
 
@@ -161,6 +163,8 @@ class Dialer:
             if self._is_ours(found) and not here_again:
                 tries.begin(found.address)
 
+        for address in self._fixed_addresses():
+            tries.begin(address)
         try:
             address, channel = await tries.first(self._seek(take_found))
         finally:
@@ -168,8 +172,18 @@ class Dialer:
         self._moved(*address)
         return channel
 
+    def _fixed_addresses(self) -> tuple[Address, ...]:
+        """Where an administrator says that the server is; the last address is tried anyway."""
+        fixed = self._options.policy.server
+        if fixed is None or fixed.fingerprint != self.known.fingerprint:
+            return ()
+        last = (self.known.host, self.known.port)
+        return tuple(address for address in ((fixed.host, fixed.port), *fixed.also) if address != last)
+
     async def _seek(self, take_found: Callable[[DiscoveredServer], None]) -> None:
         options = self._options
+        if not options.policy.discovery:
+            return
         for found in await discover(
             DISCOVERY_TIME,
             discovery_port=options.discovery_port,

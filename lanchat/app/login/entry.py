@@ -12,7 +12,7 @@ from lanchat.app.api import CommandError, ErrorKind, Server, Trust
 from lanchat.app.login.dial import DialOptions, greet_candidate
 from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import Candidate, found_candidate, found_view, judge, known_candidate, server_view
-from lanchat.app.problems import no_server, other_identity
+from lanchat.app.problems import check_search, no_server, other_identity
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import DiscoveredServer
 from lanchat.platform.interfaces import is_own
@@ -57,7 +57,9 @@ class LoginStages:
         on_left_out: Callable[[], None] = lambda: None,
     ) -> list[DiscoveredServer]:
         """Servers on this network; the known ones, and those with the `expected` fingerprint, before all others, and
-        asked directly, too. Raises LocalStoreError."""
+        asked directly, too; none where an administrator switched the search off. Raises LocalStoreError."""
+        if not self._options.policy.discovery:
+            return []
         known = {(server.log_id, server.fingerprint) for server in self._profile.servers()}
         return await discover(
             timeout,
@@ -72,6 +74,7 @@ class LoginStages:
 
     async def search(self, timeout: float, expected: str) -> Candidate:
         """The one server of this network, or the expected one. Raises CommandError."""
+        check_search(self._options.policy)
         if expected:
             return self._one_of(await self.discover(timeout, expected=expected), expected)
         found = await self.discover(timeout, first_only=True)

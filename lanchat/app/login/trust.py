@@ -16,6 +16,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.identity import (
     DEFAULT_PORT,
+    InviteLink,
     clean_fingerprint,
     fingerprint_words,
     make_invite,
@@ -26,6 +27,9 @@ from lanchat.protocol.text.names import inert
 from lanchat.store.identities import KnownServer
 from lanchat.store.profile import ProfileStore
 from lanchat.transport.tls import TlsChannel
+
+# Where the address is from when an administrator set the server.
+POLICY = "policy"
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -69,6 +73,17 @@ def invited_candidate(link: str) -> Candidate:
     return Candidate(invite.host, invite.port, invite.host, "invite", invite.fingerprint, also=invite.also)
 
 
+def fixed_candidate(fixed: InviteLink, known: KnownServer | None) -> Candidate:
+    """Of the server that an administrator set: where this profile saw it last (`known`), and where the policy says."""
+    places = dict.fromkeys(((fixed.host, fixed.port), *fixed.also))
+    name = fixed.host
+    if known is not None:
+        places = dict.fromkeys(((known.host, known.port), *places))
+        name = known.name
+    (host, port), *also = places
+    return Candidate(host, port, name, POLICY, fixed.fingerprint, also=tuple(also))
+
+
 def known_candidate(known: KnownServer) -> Candidate:
     """A pinned server at its last address; it must show the pinned fingerprint."""
     return Candidate(known.host, known.port, known.name, "known", known.fingerprint, known.log_id)
@@ -84,6 +99,8 @@ def judge(profile: ProfileStore, candidate: Candidate, fingerprint: str) -> Trus
     """What this profile makes of the fingerprint that was shown. Raises CommandError for a changed key, and for one
     that is not the expected."""
     trust = profile.trust(candidate.host, candidate.port, candidate.name, fingerprint, candidate.log_id)
+    if candidate.via == POLICY and fingerprint == candidate.expected and trust == Trust.CHANGED.value:
+        return Trust.NEW  # the administrator's word stands above what was pinned at this address before
     if trust == Trust.CHANGED.value:
         raise changed_identity(candidate.name)
     if candidate.expected and fingerprint != candidate.expected:

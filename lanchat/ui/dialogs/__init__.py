@@ -1,6 +1,7 @@
 """Dialogs, each loaded when it is opened first: the window shows sooner without them."""
 
 from lanchat.app.api import Line, Person, RoomView
+from lanchat.core.policy import Policy
 from lanchat.i18n import _
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
@@ -97,6 +98,13 @@ def server(tools: Toolkit, chat: Chat) -> None:
     from lanchat.ui.dialogs.window import ServerDialog
 
     ServerDialog(tools, chat)
+
+
+def policy(tools: Toolkit, chat: Chat, policy: Policy) -> None:
+    """What an administrator fixed on this computer."""
+    from lanchat.ui.dialogs.window import PolicyDialog
+
+    PolicyDialog(tools, chat, policy)
 
 
 def shortcuts(tools: Toolkit, chat: Chat) -> None:

@@ -3,6 +3,7 @@
 import tkinter.ttk as ttk
 
 from lanchat.app import api
+from lanchat.core.policy import Policy
 from lanchat.i18n import _
 from lanchat.protocol.text.identity import make_invite
 from lanchat.ui.dialogs.base import Confirm, Dialog, key_line
@@ -11,6 +12,7 @@ from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.menus.keys import help_lines
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.pages.identity import fingerprint_box
+from lanchat.wording.policy import fixed_lines
 
 
 class ServerDialog(Dialog):
@@ -43,6 +45,23 @@ class ServerDialog(Dialog):
     def _copy(self) -> None:
         self.window.clipboard_clear()
         self.window.clipboard_append(self._link)
+
+
+class PolicyDialog(Dialog):
+    """What an administrator fixed on this computer, a sentence each."""
+
+    def __init__(self, tools: Toolkit, chat: Chat, policy: Policy) -> None:
+        """Opens the dialog."""
+        self.title = _("Set by your administrator")
+        self._policy = policy
+        super().__init__(tools, chat)
+
+    def build(self) -> None:
+        """The sentences; there is nothing to change."""
+        self.text(self.title, ControlStyle.TITLE)
+        for line in fixed_lines(self._policy):
+            self.text(line)
+        self.close_button()
 
 
 class ShortcutsDialog(Dialog):

@@ -5,6 +5,7 @@ import tkinter.ttk as ttk
 from collections.abc import Callable, Hashable
 from functools import partial
 
+from lanchat.core.policy import Policy
 from lanchat.i18n import _
 from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 from lanchat.ui.kit.canvas import glyphs
@@ -27,7 +28,13 @@ class Sidebar:
     """`run` does what a menu asks for; `leave` gives the keyboard back to the composer. Main thread."""
 
     def __init__(
-        self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None], leave: Callable[[], None]
+        self,
+        tools: Toolkit,
+        master: tk.Misc,
+        chat: Chat,
+        run: Callable[[Action], None],
+        leave: Callable[[], None],
+        policy: Policy,
     ) -> None:
         """The list is empty until `update`; the caller places `frame`."""
         self._tools = tools
@@ -37,7 +44,7 @@ class Sidebar:
         px = tools.px
         self.frame = ttk.Frame(master, style=ControlStyle.SIDE.value)
         self._build_search()
-        self._account = _AccountStrip(tools, self.frame, chat, run)
+        self._account = _AccountStrip(tools, self.frame, chat, run, policy)
         self._account.frame.pack(side="bottom", fill="x")
         tk.Frame(self.frame, background=tools.palette.line, height=1).pack(side="bottom", fill="x")
         self._list = RowList(self.frame, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
@@ -155,7 +162,9 @@ class Sidebar:
 class _AccountStrip:
     """Who one is, and the menu of account and window."""
 
-    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None]) -> None:
+    def __init__(
+        self, tools: Toolkit, master: tk.Misc, chat: Chat, run: Callable[[Action], None], policy: Policy
+    ) -> None:
         self._tools = tools
         self._chat = chat
         px, palette = tools.px, tools.palette
@@ -169,7 +178,7 @@ class _AccountStrip:
             self.frame,
             "gear",
             _("Account and settings"),
-            lambda: above(tools, gear, menus.account_menu(palette.dark, run)),
+            lambda: above(tools, gear, menus.account_menu(palette.dark, run, policy)),
             ControlStyle.QUIET_SIDE,
         )
         gear.pack(side="right")

@@ -39,6 +39,7 @@ class Action(enum.Enum):
     SERVER = enum.auto()
     LANGUAGE = enum.auto()
     THEME = enum.auto()
+    POLICY = enum.auto()
     LOG_OUT = enum.auto()
     QUIT = enum.auto()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from lanchat.app.api import Account, Line, Person, RoomView
+from lanchat.core.policy import LANGUAGE, NO_POLICY, TEXT_SIZE, THEME, Policy
 from lanchat.i18n import _, language
 from lanchat.protocol.codes import Role, RoomKind
 from lanchat.ui.kit.canvas.glyphs import spoken
@@ -182,8 +183,9 @@ def add_menu(run: Callable[[Action], None]) -> list[Entry]:
     ]
 
 
-def account_menu(dark: bool, run: Callable[[Action], None]) -> list[Entry]:
-    """The menu of one's own account and of the window."""
+def account_menu(dark: bool, run: Callable[[Action], None], policy: Policy = NO_POLICY) -> list[Entry]:
+    """The menu of one's own account and of the window. What `policy` fixes cannot be chosen, and an entry says so."""
+    free = {name: not policy.fixes(name) for name in (LANGUAGE, THEME, TEXT_SIZE)}
     other = "English" if language() == "ru" else "Русский"
     return [
         MenuItem(_("Name and e-mail…"), lambda: run(Action.PROFILE), icon="person"),
@@ -191,22 +193,31 @@ def account_menu(dark: bool, run: Callable[[Action], None]) -> list[Entry]:
         MenuItem(_("Devices…"), lambda: run(Action.DEVICES), icon="laptop"),
         MenuItem(_("About the server…"), lambda: run(Action.SERVER), icon="shield-check"),
         MenuSeparator(),
-        MenuItem(_("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME), icon=_moon(dark)),
-        MenuItem(other, lambda: run(Action.LANGUAGE), icon="translate"),
+        MenuItem(
+            _("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME), "", free[THEME], _moon(dark)
+        ),
+        MenuItem(other, lambda: run(Action.LANGUAGE), enabled=free[LANGUAGE], icon="translate"),
         Submenu(
             _("Text size"),
             [
-                MenuItem(_("Larger"), lambda: run(Action.LARGER), "Ctrl++"),
-                MenuItem(_("Smaller"), lambda: run(Action.SMALLER), "Ctrl+-"),
-                MenuItem(_("Usual"), lambda: run(Action.USUAL_SIZE), "Ctrl+0"),
+                MenuItem(_("Larger"), lambda: run(Action.LARGER), "Ctrl++", free[TEXT_SIZE]),
+                MenuItem(_("Smaller"), lambda: run(Action.SMALLER), "Ctrl+-", free[TEXT_SIZE]),
+                MenuItem(_("Usual"), lambda: run(Action.USUAL_SIZE), "Ctrl+0", free[TEXT_SIZE]),
             ],
             icon="type",
         ),
+        *_policy_items(policy, run),
         MenuItem(_("Keyboard shortcuts"), lambda: run(Action.SHORTCUTS), "F1", icon="keyboard"),
         MenuSeparator(),
         MenuItem(_("Log out…"), lambda: run(Action.LOG_OUT), icon="box-arrow-right"),
         MenuItem(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q", icon="power"),
     ]
+
+
+def _policy_items(policy: Policy, run: Callable[[Action], None]) -> list[Entry]:
+    if not policy.file:
+        return []
+    return [MenuItem(_("Set by your administrator…"), lambda: run(Action.POLICY), icon="lock")]
 
 
 def _moon(dark: bool) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from lanchat.app import api
 from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind, Server, ServerOffer, Trust
+from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.i18n import _
 from lanchat.protocol.codes import Code, Registration, Setup
 from lanchat.protocol.text.identity import is_invite, parse_invite_untrusted, tidy_address
@@ -47,9 +48,12 @@ class LoginFlow:
         new_dispatcher: Callable[[], CommandDispatcher],
         changed: Callable[[WindowPart], None],
         later: Callable[[int, Callable[[], None]], object],
+        policy: Policy = NO_POLICY,
     ) -> None:
-        """`new_dispatcher` makes one here, and anew when the list of servers is shown: older answers are dropped."""
+        """`new_dispatcher` makes one here, and anew when the list of servers is shown: older answers are dropped.
+        `policy`: what an administrator fixed."""
         self.model = model
+        self.policy = policy
         self._new_dispatcher = new_dispatcher
         self._dispatcher = new_dispatcher()
         self._searching = False
@@ -131,7 +135,18 @@ class LoginFlow:
         self._go(WindowPage.SERVERS, error=error, field=field)
         self._search()
 
+    def _connect_fixed(self) -> None:
+        """Connects to the server that an administrator set, when there is one and the page for it is shown."""
+        fixed = self.policy.server
+        if fixed is not None and self.model.page is WindowPage.SERVERS and not self.model.busy:
+            self.connect("", name=fixed.host)
+
     def _search(self) -> None:
+        if self.policy.server is not None:
+            self._later(_RETRY_MS if self.model.error else 0, self._connect_fixed)
+            return
+        if not self.policy.discovery:
+            return
         if self.model.page is WindowPage.SERVERS and not self._searching:
             self._searching = True
             self._dispatcher.ask(api.DiscoverCommand(_SEARCH_S), self._searched, lambda error: self._searched([]))

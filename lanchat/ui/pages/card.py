@@ -6,6 +6,7 @@ import tkinter.ttk as ttk
 from collections.abc import Callable
 from typing import Protocol
 
+from lanchat.core.policy import LANGUAGE, THEME, Policy
 from lanchat.i18n import _, language
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.check import Check, checkbox
@@ -23,6 +24,10 @@ _TICKED = "ticked"
 
 class PageHost(Protocol):
     """What the window as a whole offers to every page."""
+
+    @property
+    def policy(self) -> Policy:
+        """What an administrator fixed on this computer."""
 
     def switch_language(self) -> None:
         """The other language, at once and from now on; the page is made anew."""
@@ -66,10 +71,14 @@ class FormPage:
         corner = ttk.Frame(self.frame)
         corner.place(relx=1, rely=1, x=-px(12), y=-px(10), anchor="se")
         other = "English" if language() == "ru" else "Русский"
-        tools.button(corner, other, switches.switch_language, ControlStyle.QUIET, "translate").pack(side="left")
+        language_button = tools.button(corner, other, switches.switch_language, ControlStyle.QUIET, "translate")
+        language_button.pack(side="left")
         dark = tools.palette.dark
         hint = _("Light theme") if dark else _("Dark theme")
-        tools.icon_button(corner, "sun" if dark else "moon", hint, switches.switch_theme).pack(side="left")
+        theme_button = tools.icon_button(corner, "sun" if dark else "moon", hint, switches.switch_theme)
+        theme_button.pack(side="left")
+        for name, button in ((LANGUAGE, language_button), (THEME, theme_button)):
+            button.state(["disabled" if switches.policy.fixes(name) else "!disabled"])
 
     def _keep_inside(self) -> None:
         """In a small window the column takes what there is, and goes without the program's name."""

@@ -28,7 +28,8 @@ class LoginPage(FormPage):
         if self.flow.may_register:
             self.link(links, _("Create an account"), lambda: self.flow.turn_to(WindowPage.REGISTER)).pack(side="left")
         self.link(links, _("Forgot password?"), self._forgot).pack(side="right")
-        self.tools.button(self.body, _("Another server"), self.flow.decline, ControlStyle.LINK).pack(anchor="w")
+        if self.flow.policy.server is None:
+            self.tools.button(self.body, _("Another server"), self.flow.decline, ControlStyle.LINK).pack(anchor="w")
 
     def _forgot(self) -> None:
         self.model.user = self._user.get()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lanchat.app.api import RoomView
+from lanchat.core.policy import Policy
 from lanchat.ui import dialogs
 from lanchat.ui.conversation.messages import MessagesView
 from lanchat.ui.kit.toolkit import Toolkit
@@ -23,6 +24,10 @@ _WIDE = 900  # below this width the people are hidden unless they are asked for
 
 class WindowCommands(Protocol):
     """What the window as a whole does."""
+
+    @property
+    def policy(self) -> Policy:
+        """What an administrator fixed on this computer."""
 
     def switch_language(self) -> None:
         """The other language, at once and from now on."""
@@ -53,7 +58,7 @@ class MainPage:
             self.frame, orient="horizontal", background=palette.sidebar, borderwidth=0, sashwidth=px(5), sashpad=0
         )
         self._panes.pack(fill="both", expand=True)
-        self._sidebar = Sidebar(tools, self._panes, chat, self.run, self._to_composer)
+        self._sidebar = Sidebar(tools, self._panes, chat, self.run, self._to_composer, shell.policy)
         self._messages = MessagesView(tools, self._panes, chat, self.run)
         self._people = PeoplePanel(tools, self._panes, chat)
         self._search: SearchPanel | None = None
@@ -98,6 +103,7 @@ class MainPage:
             Action.SERVER: lambda: dialogs.server(tools, chat),
             Action.LANGUAGE: shell.switch_language,
             Action.THEME: shell.switch_theme,
+            Action.POLICY: lambda: dialogs.policy(tools, chat, shell.policy),
             Action.LOG_OUT: lambda: dialogs.log_out(tools, chat),
             Action.QUIT: shell.quit,
         }

@@ -10,6 +10,7 @@ from lanchat.ui.lists.roster import ServerRowKey, server_rows
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.pages.card import FormPage
+from lanchat.wording.policy import fixed_lines
 
 
 class ServersPage(FormPage):
@@ -17,6 +18,13 @@ class ServersPage(FormPage):
 
     def build(self) -> None:
         """A click in the list connects; the button takes what is typed, else the first of the list."""
+        if self.flow.policy.server is None:
+            self._build_choice()
+        else:
+            self.heading(_("Connect to the server"), " ".join(fixed_lines(self.flow.policy)))
+            self.submit(_("Try again"), self.flow.show_servers)
+
+    def _build_choice(self) -> None:
         tools, px = self.tools, self.tools.px
         self.heading(_("Choose a server"))
         box = ttk.Frame(self.body, style=ControlStyle.FIELD_FRAME.value, padding=px(4))
@@ -38,6 +46,8 @@ class ServersPage(FormPage):
 
     def focus(self) -> None:
         """The keyboard goes to a list that has servers, unless the error is about the address; else to its field."""
+        if self.flow.policy.server is not None:
+            return
         if self.model.servers and self.model.field is not FieldName.ADDRESS:
             self._list.canvas.focus_set()
         else:
@@ -61,6 +71,9 @@ class ServersPage(FormPage):
 
     def update(self, part: WindowPart = WindowPart.ENTRY) -> None:
         """Also shows the servers found so far, and in an empty field the address that was tried last."""
+        if self.flow.policy.server is not None:
+            super().update(part)
+            return
         if self.model.address != self._tried:  # named on the command line
             self._tried = self.model.address
             if not self._address.get():
@@ -70,6 +83,11 @@ class ServersPage(FormPage):
         self._found.configure(text=self._search_text())
 
     def _search_text(self) -> str:
+        if not self.flow.policy.discovery:
+            return _(
+                "The administrator of this computer has switched the search for servers off. Type an address or paste"
+                " an invite link below."
+            )
         if self.model.left_out:
             return _(
                 "More servers answer than fit into this list; some may be invented. If yours is missing, type its"

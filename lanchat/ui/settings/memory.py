@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from lanchat.app.api import Account
+from lanchat.core.policy import LANGUAGE, NO_POLICY, TEXT_SIZE, THEME, Policy
 from lanchat.i18n import LANGUAGES
 from lanchat.protocol.codec import U63
 from lanchat.protocol.codes import Role
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX
-from lanchat.store.settings import GEOMETRY, LANGUAGE, LAST_ROOMS, THEME, T, fits
+from lanchat.store.settings import GEOMETRY, LAST_ROOMS, T, fits
 from lanchat.ui.kit.fonts import SIZES
 from lanchat.ui.kit.theme import PALETTES
 from lanchat.ui.settings.place import GEOMETRY_PATTERN
 from lanchat.wording.problems import details_text
 
 if TYPE_CHECKING:
-    from lanchat.store.profile import ProfileStore
+    from lanchat.store.profile import KnownServer, ProfileStore
 
-_TEXT_SIZE = "text_size"
 _MAXIMISED = "maximised"
 _DRAFTS = "drafts_"
 # Rooms with an unsent text, and the octets of these texts, for each account: the newest stay. Settings that are longer
@@ -39,7 +39,7 @@ _TYPES: dict[str, Any] = {
     LANGUAGE: Annotated[str, Meta(pattern=rf"^({'|'.join(('', *LANGUAGES))})\Z")],
     THEME: Annotated[str, Meta(pattern=rf"^({'|'.join(('', *PALETTES))})\Z")],
     GEOMETRY: Annotated[str, Meta(pattern=rf"^({GEOMETRY_PATTERN})?\Z")],
-    _TEXT_SIZE: Annotated[int, Meta(ge=SIZES[0], le=SIZES[-1])],
+    TEXT_SIZE: Annotated[int, Meta(ge=SIZES[0], le=SIZES[-1])],
     _MAXIMISED: bool,
 }
 # Of tables: the type of one entry with its name. Each is judged by itself.
@@ -50,25 +50,27 @@ class WindowSettings:
     """Main thread. The properties are in memory. `save`, and what belongs to the server used last (`remembered`, the
     room, drafts), raise LocalStoreError when the profile cannot be read or written."""
 
-    def __init__(self, profile: "ProfileStore") -> None:
-        """Values that cannot be used are set aside, and `notice` names them."""
+    def __init__(self, profile: "ProfileStore", policy: Policy = NO_POLICY) -> None:
+        """Values that cannot be used are set aside, and `notice` names them. What `policy` fixes holds instead of what
+        was chosen, which stays in the file."""
+        self.policy = policy
         self._profile = profile
         self._settings = profile.settings
         self._changed = self._settings.set_aside(_is_usable)
 
     def _get(self, key: str, default: T) -> T:
-        value = self._settings.get(key, default)
+        value: Any = self.policy.settings[key] if self.policy.fixes(key) else self._settings.get(key, default)
         return value if fits(value, _TYPES[key]) else default
 
     def _set(self, key: str, value: str | int | dict[str, str]) -> None:
-        if self._settings.get(key, type(value)()) != value:
+        if not self.policy.fixes(key) and self._settings.get(key, type(value)()) != value:
             self._settings.set(key, value)
             self._changed = True
 
     @property
     def notice(self) -> str:
-        """What a person should know about the settings' file; else empty."""
-        return details_text(self._settings.notice)
+        """What a person should know about the settings' file, or about a policy that is ignored; else empty."""
+        return details_text(self.policy.ignored or self._settings.notice)
 
     @property
     def language(self) -> str:
@@ -109,20 +111,25 @@ class WindowSettings:
     @property
     def text_size(self) -> int:
         """Points more or less than usual."""
-        return self._get(_TEXT_SIZE, 0)
+        return self._get(TEXT_SIZE, 0)
 
     @text_size.setter
     def text_size(self, step: int) -> None:
-        self._set(_TEXT_SIZE, step)
+        self._set(TEXT_SIZE, step)
 
     def remembered(self) -> Account | None:
-        """The account that this profile is logged in to on the server used last."""
-        server = self._profile.last_server()
+        """The account that this profile is logged in to on the server used last, or the fixed one."""
+        server = self._server()
         device = self._profile.device(server.log_id) if server else None
         return Account(device.user_id, device.user_name, device.display_name, Role.MEMBER) if device else None
 
+    def _server(self) -> "KnownServer | None":
+        """The one used last, or the fixed one where this profile knows it."""
+        fixed = self.policy.server
+        return self._profile.known_by_fingerprint(fixed.fingerprint) if fixed else self._profile.last_server()
+
     def _log(self) -> bytes:
-        server = self._profile.last_server()
+        server = self._server()
         return server.log_id if server else b""
 
     def last_room(self) -> int:
