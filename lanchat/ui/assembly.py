@@ -24,6 +24,7 @@ from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.fonts import SIZES, Fonts
 from lanchat.ui.kit.keys import shortcuts
+from lanchat.ui.kit.program_icon import set_icon
 from lanchat.ui.kit.styles import Styles
 from lanchat.ui.kit.theme import PALETTES
 from lanchat.ui.kit.toolkit import Toolkit
@@ -99,8 +100,7 @@ class Window:
         usual, minimum = (px(_SIZE[0]), px(_SIZE[1])), (px(_MINIMUM[0]), px(_MINIMUM[1]))
         self._placement = Placement(root, self._memory, usual, minimum)
         root.protocol("WM_DELETE_WINDOW", self.quit)
-        icon = self._images.icon("chat-dots-fill", 48, PALETTES["light"].accent)
-        root.iconphoto(True, str(icon))
+        set_icon(root, "lanchat")
         for sequence in ("<KeyPress>", "<ButtonPress>", "<Motion>"):
             root.bind_all(sequence, self._noticed, add="+")
         root.bind("<FocusIn>", lambda event: self._focus_changed())

@@ -8,6 +8,7 @@ from lanchat.app import api
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import set_language
+from lanchat.platform.taskbar import CLIENT_ID, name_program
 from lanchat.ui.assembly import Window
 from lanchat.ui.model.engine import Engine, LateEngine
 from lanchat.ui.model.entry_model import LaunchOptions
@@ -33,6 +34,7 @@ def run(
     from lanchat.store.profile import ProfileStore
 
     set_language(policy.language or None)
+    name_program(CLIENT_ID)
     try:
         profile = ProfileStore.open(profile_directory)
     except LocalStoreError as error:

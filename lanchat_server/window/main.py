@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lanchat.i18n import _
+from lanchat.platform.taskbar import SERVER_ID, name_program
 from lanchat.terminal.output import OutputWriter
 from lanchat_server.config import ServerConfig
 from lanchat_server.service.server import serve
@@ -30,6 +31,7 @@ def run(config: ServerConfig, hidden: bool = False, serve: ServiceRunner = serve
 
     For the main thread. `serve`: what to run.
     """
+    name_program(SERVER_ID)
     try:
         from lanchat_server.window.view import make_root
 

@@ -19,6 +19,7 @@ from lanchat.protocol.text.cleaning import clean_line
 from lanchat.ui.kit.canvas.glyphs import inline, one_line
 from lanchat.ui.kit.fields.entry_text import EntryText
 from lanchat.ui.kit.keys import shortcuts
+from lanchat.ui.kit.program_icon import set_icon
 from lanchat.ui.kit.theme import DARK, LIGHT, Palette
 from lanchat_server.window.first_account import FirstAccountForm
 from lanchat_server.window.log import LINES_MAX, LogLine, WindowLog
@@ -67,7 +68,8 @@ def make_root(dark: bool) -> Any:
         dark={"background": DARK.surface, "foreground": DARK.text},
     ).register()
     theme = f"{_FAMILY}-{'dark' if dark else 'light'}"
-    root = ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 680))
+    root = ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 680), iconphoto=None)
+    set_icon(root, "lanchat-server")
     # Some builds of Tk 8.6 bind buttons to this event and no key to the event.
     root.event_add("<<Invoke>>", "<Key-space>")
     shortcuts.install(root)
