@@ -86,12 +86,12 @@ def read_policy(files: Sequence[Path] | None = None) -> Policy:
 
 def _writable_by_others(file: Path) -> bool:
     """Whether somebody other than root and this user can change or replace it. Raises OSError."""
-    if sys.platform == "win32":  # the folder of the program, and the machine's, are administrators' there
-        return False
     return any(_is_open(os.stat(path)) for path in (file, file.parent))
 
 
 def _is_open(found: os.stat_result) -> bool:
+    if sys.platform == "win32":  # the folder of the program, and the machine's, are administrators' there
+        return False
     if found.st_uid not in (0, os.geteuid()):
         return True
     if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX:  # everybody's files are safe in it

@@ -10,6 +10,9 @@ numbers that are drawn for this connection, in lines of JSON, the server first:
     command  {"proof": …}
     server   {"admitted": true} or {"error": …}
 
+With {"proof": …, "stop": true} the command asks the server to end; the answer names the process, {"admitted": true,
+"process": …}, and the connection stays open until that has ended in order. Nobody can ask for this over TLS.
+
 From then on the connection carries frames, as TLS connections do: the command a `Request` with an operation of
 `operations.OPERATIONS`, the server its `Response` or `Failure`, and meanwhile every two seconds a `Pong` as a sign that
 it works on it. Other frames end the connection.
@@ -24,6 +27,7 @@ import contextlib
 import hmac
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
@@ -124,9 +128,11 @@ class AdminChannel:
         entropy: Entropy = SYSTEM_ENTROPY,
         make_budget: Callable[[], TokenBucket] | None = None,
         sign_of_life: float = SIGN_OF_LIFE,
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
         """`data_dir` gets the file with port and token at the start. The token is drawn here, for this process
-        alone."""
+        alone. `stop` begins the orderly end of the server."""
+        self._stop = stop
         self._file = data_dir / ADMIN_FILE
         self._perform = perform
         self._entropy = entropy
@@ -149,12 +155,19 @@ class AdminChannel:
     async def _serve(self, visitor: LocalConnection) -> None:
         reader, writer = visitor.reader, visitor.writer
         async with asyncio.timeout(INTRODUCTION_TIMEOUT):
-            if (error := await self._introduce(reader, writer)) is None and not self._port.admit(visitor):
+            error, stops = await self._introduce(reader, writer)
+            if error is None and not self._port.admit(visitor) and not stops:
                 error = BUSY
-            writer.write(_line({"admitted": True} if error is None else {"error": error}))
+            admitted = {"admitted": True, "process": os.getpid()} if stops else {"admitted": True}
+            writer.write(_line(admitted if error is None else {"error": error}))
             await writer.drain()
         if error is not None:
             raise ValueError(error)
+        if stops:
+            log.info("asked to stop by a command on this computer")
+            self._stop()
+            await reader.read()
+            return
         try:
             await self._obey(reader, writer)
         except (OSError, ProtocolError, TimeoutError) as trouble:
@@ -189,15 +202,19 @@ class AdminChannel:
             return Failure(request.id, Code.BUSY, "too many requests", round(wait * 1000))
         return await answered(request, self._perform(request.operation), says_why=True)
 
-    async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
-        """Prove to the other end that this is the server; returns what is wrong with the proof of that one, or None."""
+    async def _introduce(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str | None, bool]:
+        """Prove to the other end that this is the server; returns what is wrong with the proof of that one, or None,
+        and whether it asks the server to end."""
         nonce = nonce_in_untrusted(await reader.readline())
         if nonce is None:
-            return MISUNDERSTOOD[0]
+            return MISUNDERSTOOD[0], False
         mine = self._entropy.token_bytes(NONCE).hex()
         writer.write(_line({"nonce": mine, "proof": prove(self._token, "server", nonce, mine)}))
         expected = prove(self._token, "command", nonce, mine)
-        return None if is_proof(proof_in_untrusted(await reader.readline()), expected) else MISUNDERSTOOD[1]
+        line = await reader.readline()
+        if not is_proof(proof_in_untrusted(line), expected):
+            return MISUNDERSTOOD[1], False
+        return None, stop_in_untrusted(line)
 
 
 def nonce_in_untrusted(line: bytes) -> str | None:
@@ -215,6 +232,14 @@ def proof_in_untrusted(line: bytes) -> object:
         return json.loads(line)["proof"]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
+
+
+def stop_in_untrusted(line: bytes) -> bool:
+    """Whether a command with a proof asks the server to end."""
+    try:
+        return json.loads(line)["stop"] is True
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return False
 
 
 def request_budget() -> TokenBucket:

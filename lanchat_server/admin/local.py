@@ -4,12 +4,14 @@ import json
 import secrets
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import read_private
+from lanchat.platform.process import has_ended
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
@@ -61,8 +63,43 @@ def running_server(data_dir: Path) -> "RunningServer | None":
     """The server that runs with this data; None when for certain none listens. Raises AdminError when nobody can
     say."""
     place = _place(data_dir)
-    sock = _admitted(data_dir, *place) if place is not None else None
-    return RunningServer(data_dir, sock) if sock is not None else None
+    introduced = _introduced(data_dir, *place, {}) if place is not None else None
+    return RunningServer(data_dir, introduced[0]) if introduced is not None else None
+
+
+def stop_server(data_dir: Path, timeout: float) -> bool:
+    """Ask the server that runs with this data to end, and wait until its process has ended; False when for certain none
+    listens. Raises AdminError when it has not ended after `timeout` seconds, or when nobody can say."""
+    end = time.monotonic() + timeout
+    place = _place(data_dir)
+    if place is None or (stopping := _introduced(data_dir, *place, {"stop": True})) is None:
+        return False
+    sock, answer = stopping
+    with sock:
+        process = answer.get("process")
+        if not isinstance(process, int) or process <= 0 or not _closed_by(sock, end):
+            raise _not_stopped(data_dir, timeout)
+    if not has_ended(process, max(0.0, end - time.monotonic())):
+        raise _not_stopped(data_dir, timeout)
+    return True
+
+
+def _closed_by(sock: socket.socket, end: float) -> bool:
+    """Whether the server closes the connection until `end`, a monotonic time; what it sends is passed over."""
+    try:
+        while True:
+            sock.settimeout(max(0.01, end - time.monotonic()))
+            if not sock.recv(_READ):
+                return True
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def _not_stopped(data_dir: Path, timeout: float) -> AdminError:
+    text = _("The server with the data in {path} was asked to stop and has not ended within {number} s")
+    return AdminError(text.format(path=data_dir, number=f"{timeout:g}"))
 
 
 class RunningServer:
@@ -144,13 +181,15 @@ def _code(number: int) -> Code:
 # --- Introduction -----------------------------------------------------------------------------------------------------
 
 
-def _admitted(data_dir: Path, port: int, token: str) -> socket.socket | None:
-    """A connection on which commands may be given; None when for certain nobody listens. Raises AdminError."""
+def _introduced(
+    data_dir: Path, port: int, token: str, wish: Mapping[str, bool]
+) -> tuple[socket.socket, dict[str, Any]] | None:
+    """A connection on which commands may be given, and what the server answered to the proof with this `wish`; None
+    when for certain nobody listens. Raises AdminError."""
     end = time.monotonic() + PLACE_TIMEOUT
     while (sock := _connect(data_dir, port)) is not None:
         try:
-            _introduce(sock, data_dir, token)
-            return sock
+            return sock, _introduce(sock, data_dir, token, wish)
         except ConnectionError as error:
             sock.close()
             if time.monotonic() > end:
@@ -190,18 +229,18 @@ def _connect(data_dir: Path, port: int) -> socket.socket | None:
         raise AdminError(text.format(path=data_dir, file=data_dir / ADMIN_FILE)) from error
 
 
-def _introduce(sock: socket.socket, data_dir: Path, token: str) -> None:
-    """Prove to the server that this command may read its data directory. Raises AdminError unless the other end has
-    shown the same first: anybody may have got the port of a server that was killed; ConnectionError when it hangs up,
-    as a server does while others hold all places."""
+def _introduce(sock: socket.socket, data_dir: Path, token: str, wish: Mapping[str, bool]) -> dict[str, Any]:
+    """Prove to the server that this command may read its data directory; its answer. Raises AdminError unless the other
+    end has shown the same first: anybody may have got the port of a server that was killed; ConnectionError when it
+    hangs up, as a server does while others hold all places."""
     nonce = secrets.token_hex(NONCE)
     answer = _peer_claims(sock, {"nonce": nonce})
     if isinstance(answer, dict) and is_nonce(theirs := answer.get("nonce")):
         known = is_proof(answer.get("proof"), prove(token, "server", nonce, theirs))
         if known:
-            answer = _peer_claims(sock, {"proof": prove(token, "command", nonce, theirs)})
+            answer = _peer_claims(sock, {"proof": prove(token, "command", nonce, theirs), **wish})
             if isinstance(answer, dict) and answer.get("admitted") is True:
-                return
+                return answer
             if isinstance(answer, dict) and answer.get("error") == BUSY:
                 raise AdminError(_("The server is busy with other commands: give the command again"))
     raise _unproven_server(data_dir)

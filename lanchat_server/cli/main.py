@@ -24,6 +24,7 @@ from lanchat.terminal.arguments import (
     language_of,
     one_line,
     option_group,
+    seconds,
     whole_number,
 )
 from lanchat.terminal.exits import DONE, FAILED, CliError
@@ -93,6 +94,11 @@ def _copy(parser: Parser) -> None:
     url = _reader(config.database_url)
     parser.add_argument("source", metavar="FROM", type=url, help=_("the URL of the database to copy"))
     parser.add_argument("target", metavar="TO", type=url, help=_("the URL of an empty database"))
+
+
+def _stop(parser: Parser) -> None:
+    text = _("how long to wait for the end, in seconds (30)")
+    parser.add_argument("--timeout", metavar="S", type=seconds, default=30.0, help=text)
 
 
 def _users(parser: Parser) -> None:
@@ -194,6 +200,13 @@ COMMANDS = {
         "",
         "lanchat-server status --json",
         "lanchat_server.cli.users:status",
+    ),
+    "stop": CommandSpec(
+        N_("stop the running server, in order, and wait for its end"),
+        "[--timeout S]",
+        "lanchat-server stop --data-dir /var/lib/lanchat",
+        "lanchat_server.cli.stop:stop",
+        _stop,
     ),
     "backup": CommandSpec(
         N_("write keys and database to a file"),

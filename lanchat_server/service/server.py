@@ -141,7 +141,7 @@ async def _run(
         acceptor.start()
         stack.push_async_callback(acceptor.close)
         administer = ServiceHost(service.context).administer
-        admin = AdminChannel(config.data_dir, administer)
+        admin = AdminChannel(config.data_dir, administer, stop=stopped.set)
         await admin.start()
         stack.callback(admin.close)
         await _start_extras(config, service, port, stack)

@@ -19,7 +19,7 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.service.server import serve
 from lanchat_server.window.log import WindowLog
 from lanchat_server.window.model import ServiceState, WindowModel
-from lanchat_server.window.thread import Event, ServerThread, ServiceRunner
+from lanchat_server.window.thread import Event, ServerThread, ServiceEnded, ServiceRunner
 
 _TURN_MS = 100
 # Seconds for the goodbye when the window is being closed; a batch and a datagram take milliseconds.
@@ -137,7 +137,10 @@ class _Window:
     def _take_events(self) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
-                self._model.take(self._events.get_nowait())
+                event = self._events.get_nowait()
+                if isinstance(event, ServiceEnded) and not event.problem and self._model.state is ServiceState.RUNNING:
+                    self._close_asked = True  # `lanchat-server stop` ends the whole program
+                self._model.take(event)
 
 
 @contextlib.contextmanager

@@ -289,3 +289,12 @@ def test_low_disk_space_warning_is_shown(open_window: Open, display: str, tmp_pa
     )
     assert facts["title"] == "Office – LAN Chat server"
     wait_until(lambda: has_colour(display, tmp_path, LIGHT.online, 30), 10, "a green sign", interval=0.2)
+
+
+def test_stop_command_ends_server_and_window(open_window: Open, tmp_path: Path) -> None:
+    window = open_window()
+    window.wait(is_running, "the server runs")
+    argv = [sys.executable, "-m", "lanchat_server", "stop", "--data-dir", str(tmp_path / "data")]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=patient(60))
+    assert done.returncode == 0, done.stderr
+    assert window.exit_code() == 0

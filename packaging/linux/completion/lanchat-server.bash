@@ -6,16 +6,16 @@ _lanchat_server() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         if [[ -n $skip ]]; then skip=; continue; fi
         case $word in
-            --admin-url|--config|--data-dir|--database|--days|--discovery-port|--display-name|--email|--host|--language|--log-level|--made-by|--name|--password-file|--port|--public-host|--role|--uses) skip=1 ;;
+            --admin-url|--config|--data-dir|--database|--days|--discovery-port|--display-name|--email|--host|--language|--log-level|--made-by|--name|--password-file|--port|--public-host|--role|--timeout|--uses) skip=1 ;;
             -*) ;;
             *) case "$command $word" in
-                "lanchat-server run"|"lanchat-server init-db"|"lanchat-server users"|"lanchat-server users list"|"lanchat-server users add"|"lanchat-server users disable"|"lanchat-server users enable"|"lanchat-server users set-role"|"lanchat-server users reset-password"|"lanchat-server users kick"|"lanchat-server users invite-code"|"lanchat-server users invite-codes"|"lanchat-server users void-code"|"lanchat-server users devices"|"lanchat-server users revoke-device"|"lanchat-server rooms"|"lanchat-server rooms list"|"lanchat-server rooms archive"|"lanchat-server rooms unarchive"|"lanchat-server rooms delete"|"lanchat-server status"|"lanchat-server backup"|"lanchat-server restore"|"lanchat-server copy-database"|"lanchat-server window") command="$command $word" ;;
+                "lanchat-server run"|"lanchat-server init-db"|"lanchat-server users"|"lanchat-server users list"|"lanchat-server users add"|"lanchat-server users disable"|"lanchat-server users enable"|"lanchat-server users set-role"|"lanchat-server users reset-password"|"lanchat-server users kick"|"lanchat-server users invite-code"|"lanchat-server users invite-codes"|"lanchat-server users void-code"|"lanchat-server users devices"|"lanchat-server users revoke-device"|"lanchat-server rooms"|"lanchat-server rooms list"|"lanchat-server rooms archive"|"lanchat-server rooms unarchive"|"lanchat-server rooms delete"|"lanchat-server status"|"lanchat-server stop"|"lanchat-server backup"|"lanchat-server restore"|"lanchat-server copy-database"|"lanchat-server window") command="$command $word" ;;
             esac ;;
         esac
     done
     case $before in
         --config|--password-file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
-        --admin-url|--database|--days|--discovery-port|--display-name|--email|--host|--made-by|--name|--port|--public-host|--uses) :; return ;;
+        --admin-url|--database|--days|--discovery-port|--display-name|--email|--host|--made-by|--name|--port|--public-host|--timeout|--uses) :; return ;;
         --data-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$current")); return ;;
         --language) COMPREPLY=($(compgen -W "en ru" -- "$current")); return ;;
         --log-level) COMPREPLY=($(compgen -W "debug info warning error" -- "$current")); return ;;
@@ -24,7 +24,7 @@ _lanchat_server() {
     case "$command" in
         "lanchat-server")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --log-level" -- "$current"))
-            else COMPREPLY=($(compgen -W "run init-db users rooms status backup restore copy-database window" -- "$current")); fi ;;
+            else COMPREPLY=($(compgen -W "run init-db users rooms status stop backup restore copy-database window" -- "$current")); fi ;;
         "lanchat-server run")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --log-level --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
@@ -87,6 +87,9 @@ _lanchat_server() {
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server status")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
+            else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
+        "lanchat-server stop")
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --timeout --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server backup")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))

@@ -6,9 +6,9 @@ function __lanchat_server_command
     for word in $words[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --admin-url --config --data-dir --database --days --discovery-port --display-name --email --host --language --log-level --made-by --name --password-file --port --public-host --role --uses
+        else if contains -- $word --admin-url --config --data-dir --database --days --discovery-port --display-name --email --host --language --log-level --made-by --name --password-file --port --public-host --role --timeout --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server window"
+        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server stop" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server window"
             set path "$path $word"
         end
     end
@@ -20,6 +20,7 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a ini
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a users -d 'List and change accounts.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a rooms -d 'List, archive and delete rooms.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a status -d 'Show how the running server is doing.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a stop -d 'Stop the running server, in order, and wait for its end.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a backup -d 'Write keys and database to a file.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a restore -d 'Take keys and database from a file.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a copy-database -d 'Copy all of a database into an empty one, of either kind.'
@@ -203,6 +204,13 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -l data-dir -r -F -d 'where keys and the embedded database are'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -l json -d 'one JSON object a line on stdout'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -l timeout -x -d 'how long to wait for the end, in seconds (30)'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -F
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -l config -r -F -d 'a TOML file; each option can stand there too'
