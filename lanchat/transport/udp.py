@@ -1,16 +1,13 @@
 """The client's end of the UDP relay: one connected socket, sealed datagrams, keys that are renewed.
 
 On POSIX the event loop says when there is something to read and a loop drains it; on Linux what came together is read
-together. Where the loop has no readers (Windows) a thread receives. Errors of the socket are no errors here: a closed
-port on the other side, a full buffer or a lost route are what the TLS channel and repair are for.
+together. Where the loop has no readers (Windows) a thread receives (receiving_thread.py). Errors of the socket are no
+errors here: a closed port on the other side, a full buffer or a lost route are what the TLS channel and repair are for.
 """
 
 import asyncio
-import contextlib
 import socket
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +17,7 @@ from lanchat.protocol.datagram import seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
 from lanchat.protocol.wire import SessionKeys, decode_server_datagram_untrusted
+from lanchat.transport.receiving_thread import Received, ReceivingThread
 
 # One turn of the event loop reads at most this many, so that a flood cannot starve everything else.
 DRAIN_MAX = 256
@@ -27,9 +25,6 @@ DRAIN_MAX = 256
 BUFFER_OCTETS = 1 << 20
 # Fresh keys are asked for when so many packets are left of the present ones.
 PACKETS_RESERVE = 1 << 16
-# How late a receiving thread notices that the socket was closed.
-_READ_TIMEOUT = 0.5
-_ERROR_PAUSE = 0.02
 # Keys that open datagrams: the present ones and those before. A server that sends new ones without end makes the oldest
 # useless before their time.
 _OPENERS_MAX = 4
@@ -68,10 +63,9 @@ class UdpRelay:
         self._closed = False
         self._socket = _connected_socket(peer)
         self._receive = self._receive_one
-        self._reads_by_loop = not threaded
+        self._thread: ReceivingThread | None = None
         if threaded:
-            self._socket.settimeout(_READ_TIMEOUT)
-            threading.Thread(target=self._receive_forever, name="lanchat-udp", daemon=True).start()
+            self._thread = ReceivingThread(self._socket, self._take, self._count_failure, "lanchat-udp")
         else:
             self._socket.setblocking(False)
             if segmentation.leave_together(self._socket):
@@ -116,7 +110,9 @@ class UdpRelay:
         self._closed = True
         for timer in self._old.values():
             timer.cancel()
-        if self._reads_by_loop:
+        if self._thread is not None:
+            self._thread.close()
+        else:
             self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
 
@@ -130,7 +126,7 @@ class UdpRelay:
                 break
             except OSError:
                 # An ICMP error that belongs to something we sent. What waits behind it is read next time.
-                self.dropped["receive_failed"] += 1
+                self._count_failure()
                 break
             for datagram in datagrams:
                 self._open(datagram)
@@ -147,25 +143,16 @@ class UdpRelay:
         octets, ancillary, _flags, _peer = self._socket.recvmsg(segmentation.TOGETHER_MAX, segmentation.ANCILLARY_SPACE)
         return segmentation.parted(octets, ancillary)
 
-    def _receive_forever(self) -> None:
-        """Where the event loop has no readers: hand each datagram over to it."""
-        while not self._closed:
-            try:
-                datagram = self._socket.recv(DATAGRAM_MAX + 1)
-            except TimeoutError:
-                continue
-            except OSError:
-                # The answer to something that we sent, or the socket is closed; never spin on it.
-                time.sleep(_ERROR_PAUSE)
-                continue
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._open_one, datagram)
+    def _count_failure(self) -> None:
+        self.dropped["receive_failed"] += 1
 
-    def _open_one(self, datagram: bytes) -> None:
-        if not self._closed:
+    def _take(self, received: list[Received]) -> None:
+        """What the thread received together."""
+        for datagram, _peer in received:
             self._open(datagram)
-        if not self._closed:  # not by what the datagram brought
-            self._on_idle()
+            if self._closed:  # by what the datagram brought
+                return
+        self._on_idle()
 
     def _open(self, datagram: bytes) -> None:
         """Nothing here raises: what does not open is dropped and counted."""

@@ -1,8 +1,9 @@
 """The UDP relay's socket: opens and seals datagrams, learns addresses, never blocks.
 
 On POSIX the event loop says when there is something to read and a loop drains it: `asyncio.DatagramProtocol` costs ten
-times as much per datagram. On Windows a thread receives, because its event loop has no readers; SIO_UDP_CONNRESET is
-switched off there, or one client that closed its port would stop the socket.
+times as much per datagram. On Windows a thread receives, because its event loop has no readers
+(transport/receiving_thread.py); SIO_UDP_CONNRESET is switched off there, or one client that closed its port would stop
+the socket.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ import errno
 import logging
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -24,6 +24,7 @@ from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX
 from lanchat.protocol.wire import SessionKeys, decode_client_datagram_untrusted
+from lanchat.transport.receiving_thread import Received, ReceivingThread
 from lanchat_server.service.net.connection import frame_budget
 
 # One turn of the event loop reads at most this many, so that a flood cannot starve everything else.
@@ -71,9 +72,11 @@ class DatagramRelay:
         make_budget: Callable[[], TokenBucket] = frame_budget,
         limits: seal.SealLimits = seal.SEAL_LIMITS,
         drain_max: int = DRAIN_MAX,
+        threaded: bool = sys.platform == "win32",
     ) -> None:
         """`sock` is bound; `close` closes it. Every seal covers `log_id` and `epoch`. `count(reason, number)` hears
-        what was sent, received and dropped; `number` may be left out. All are called on the event loop."""
+        what was sent, received and dropped; `number` may be left out. All are called on the event loop. `threaded`: a
+        thread receives."""
         self._sock = sock
         self._log_id = log_id
         self._epoch = epoch
@@ -90,6 +93,8 @@ class DatagramRelay:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._segments = False
+        self._threaded = threaded
+        self._thread: ReceivingThread | None = None
         self._last_read = 0.0
         self._looking: asyncio.TimerHandle | None = None
 
@@ -98,10 +103,9 @@ class DatagramRelay:
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_OCTETS)
-        if sys.platform == "win32":
+        if self._threaded:
             ignore_port_unreachable(self._sock)
-            self._sock.setblocking(True)
-            threading.Thread(target=self._receive_forever, name="udp", daemon=True).start()
+            self._thread = ReceivingThread(self._sock, self._take, self._count_failure, "udp")
         else:
             self._sock.setblocking(False)
             self._segments = segmentation.cuts_up(self._sock)
@@ -113,7 +117,9 @@ class DatagramRelay:
             self._closed = True
             if self._looking is not None:
                 self._looking.cancel()
-            if sys.platform != "win32":
+            if self._thread is not None:
+                self._thread.close()
+            elif not self._threaded:
                 self._loop.remove_reader(self._sock.fileno())
             self._sock.close()
 
@@ -283,28 +289,21 @@ class DatagramRelay:
                 found = number
                 break
             except OSError:
-                self._count("udp_receive_failed")
+                self._count_failure()
                 found = number
                 break
             self._handle(bytes(view[:size]), address)
         self._on_idle()
         return found
 
-    def _receive_forever(self) -> None:
-        """Windows: hand each datagram to the event loop."""
-        while not self._closed:
-            try:
-                datagram, address = self._sock.recvfrom(2048)
-            except OSError:
-                if self._closed:
-                    return
-                continue
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._handle_one, datagram, address)
-
-    def _handle_one(self, datagram: bytes, address: Address) -> None:
-        self._handle(datagram, address)
+    def _take(self, received: list[Received]) -> None:
+        """What the thread received together."""
+        for datagram, address in received:
+            self._handle(datagram, address)
         self._on_idle()
+
+    def _count_failure(self) -> None:
+        self._count("udp_receive_failed")
 
     def _handle(self, datagram: bytes, address: Address) -> None:
         """Nothing here raises: what does not open is dropped and counted."""
