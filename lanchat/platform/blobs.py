@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lanchat.platform.files import beside, make_private_folder, open_private, refuse_link, sync_folder
+from lanchat.platform.files import beside, make_private_folder, open_private, refuse_link, replace, sync_folder
 from lanchat.protocol.blobs import ADDRESS_OCTETS, RANGE_MAX, BlobMismatch, BlobStore, BlobWriter
 from lanchat.protocol.errors import ProtocolError
 
@@ -50,7 +50,7 @@ class BlobDraft(BlobWriter):
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            os.replace(self._draft, self._path)
+            replace(self._draft, self._path)
         sync_folder(self._path.parent)
 
     def abandon(self) -> None:

@@ -5,6 +5,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+# How early an event loop may call a timer, in seconds: a step of its clock (16 ms on Windows, 1 ns on Linux), and what
+# adding and comparing such times may be wrong by.
+TIMER_EARLY = time.get_clock_info("monotonic").resolution + 1e-6
+
 
 def wall_ms() -> int:
     """Milliseconds UTC, above 0 also where the clock stands before 1970; somebody may set this clock."""

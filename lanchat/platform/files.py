@@ -13,10 +13,11 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from lanchat.protocol.problems import Problem, ProblemDetails
 
@@ -28,6 +29,10 @@ _NO_TERMINAL = getattr(os, "O_NOCTTY", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(self|thread-self|[0-9]+))/fd/([0-9]{1,9})\Z")
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+# Windows renames nothing that another program has open (access denied, in use, locked): virus scanners and indexers
+# open each new file for a moment. So it is tried again, for a second in all.
+_BUSY_ERRORS = frozenset((5, 32, 33))
+_BUSY_PAUSES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.4)
 # Of destinations that are neither finished nor abandoned.
 _drafts: set[Path] = set()
 
@@ -46,6 +51,36 @@ def os_reason(error: OSError) -> str | ProblemDetails:
     if isinstance(error, FileRefused):
         return ProblemDetails.of(error.problem)
     return error.strerror or str(error)
+
+
+# --- Renames ----------------------------------------------------------------------------------------------------------
+
+
+def rename(source: str | Path, target: str | Path) -> None:
+    """Give a file or folder a name that nothing has: as `os.rename`, again while another program has it open. Raises
+    OSError."""
+    _again_while_busy(os.rename, source, target)
+
+
+def replace(source: str | Path, target: str | Path) -> None:
+    """As `rename`, but a file that has the name gives way: as `os.replace`. Raises OSError."""
+    _again_while_busy(os.replace, source, target)
+
+
+def is_in_use(error: OSError) -> bool:
+    """Whether Windows refused something because another program has the file open."""
+    return getattr(error, "winerror", None) in _BUSY_ERRORS
+
+
+def _again_while_busy(move: Callable[[Any, Any], None], source: str | Path, target: str | Path) -> None:
+    for pause in _BUSY_PAUSES:
+        try:
+            return move(source, target)
+        except OSError as error:
+            if not is_in_use(error):
+                raise
+        time.sleep(pause)
+    return move(source, target)
 
 
 # --- What is private --------------------------------------------------------------------------------------------------
@@ -160,7 +195,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(fresh, path)
+        replace(fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
@@ -204,7 +239,7 @@ class OutputFile:
             if self._draft is not None and self._target is not None:
                 os.fsync(self.stream.fileno())
                 self.stream.close()
-                os.replace(self._draft, self._target)
+                replace(self._draft, self._target)
                 _drafts.discard(self._draft)
                 self._draft = None
                 with contextlib.suppress(OSError):  # some network file systems
@@ -371,6 +406,6 @@ def next_aside_name(path: Path) -> Path:
 def set_aside(path: Path) -> Path:
     """Rename a damaged file; returns its new name. Nothing is deleted. Raises OSError."""
     aside = next_aside_name(path)
-    os.rename(path, aside)
+    rename(path, aside)
     sync_folder(path.parent)
     return aside

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lanchat.platform.files import aside_names, next_aside_name, sync_file, sync_folder
+from lanchat.platform.files import aside_names, next_aside_name, rename, sync_file, sync_folder
 from lanchat.protocol.codec import U63, decoder
 from lanchat.protocol.log.messages import Message
 from lanchat.store.rows import Damaged, unpack
@@ -98,7 +98,7 @@ def is_foreign(path: Path) -> bool:
 
 def put_aside(path: Path) -> None:
     """Rename a damaged store and what belongs to it. Hold the store's file lock. Raises OSError."""
-    os.rename(path, next_aside_name(path))
+    rename(path, next_aside_name(path))
     _finish_put_aside(path)
 
 
@@ -134,7 +134,7 @@ def _finish_put_aside(path: Path) -> None:
     if any(aside.with_name(aside.name + suffix).exists() for suffix in leftovers):
         aside = next_aside_name(path)
     for suffix in leftovers:
-        os.rename(path.with_name(path.name + suffix), aside.with_name(aside.name + suffix))
+        rename(path.with_name(path.name + suffix), aside.with_name(aside.name + suffix))
     sync_folder(path.parent)
 
 
@@ -209,5 +209,5 @@ def _create(path: Path, items: Iterable[OutboxRow]) -> None:
         connection.executemany(_WRITE, items)
         connection.execute("COMMIT")
     sync_file(fresh)
-    os.rename(fresh, path)
+    rename(fresh, path)
     sync_folder(path.parent)

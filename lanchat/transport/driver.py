@@ -16,6 +16,7 @@ from lanchat.core.core import ClientCore
 from lanchat.core.endpoints import SERVER, ServerEndpoint
 from lanchat.core.events import ConnectionGivenUp, Event, KeysChanged, Output, ReconnectDue, SearchDue
 from lanchat.core.session.states import Reason
+from lanchat.platform.clock import TIMER_EARLY
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
@@ -388,8 +389,8 @@ class Driver:
             self._timer = self._loop.call_at(when, self._tick)
 
     def _tick(self) -> None:
-        # The loop's clock has a resolution: a timer may come a little early, and must not come again for that.
+        # The loop may call a step of its clock early, and a timer must not come again for that.
         when = self.core.timer()
         now = self.now()
-        self.core.handle_timer(max(now, when) if when is not None and when - now < 0.01 else now)
+        self.core.handle_timer(max(now, when) if when is not None and when - now <= TIMER_EARLY else now)
         self.pump()

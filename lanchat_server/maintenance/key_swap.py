@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from lanchat.platform.files import create_private, sync_folder
+from lanchat.platform.files import create_private, rename, sync_folder
 from lanchat_server.core.model import LogState
 
 
@@ -30,7 +30,7 @@ def stage(keys: Path, log: LogState, files: Iterable[tuple[str, bytes]]) -> None
         sync_folder(draft)
         place = _place(keys, log)
         shutil.rmtree(place, ignore_errors=True)
-        draft.rename(place)
+        rename(draft, place)
         sync_folder(keys.parent)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -44,8 +44,8 @@ def settle(keys: Path, log: LogState) -> None:
     if place.is_dir():
         if keys.exists():
             shutil.rmtree(replaced, ignore_errors=True)
-            keys.rename(replaced)
-        place.rename(keys)
+            rename(keys, replaced)
+        rename(place, keys)
         sync_folder(keys.parent)
     shutil.rmtree(replaced, ignore_errors=True)
     for other in keys.parent.glob(f"{keys.name}.for-*"):

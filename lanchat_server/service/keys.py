@@ -22,6 +22,7 @@ from lanchat.platform.files import (
     create_private,
     make_private_folder,
     read_private,
+    rename,
     sync_folder,
 )
 from lanchat.transport.certificates import private_pem, self_signed
@@ -104,5 +105,5 @@ def _create(directory: Path) -> None:
     sync_folder(draft)
     if directory.exists():
         directory.rmdir()
-    draft.rename(directory)
+    rename(draft, directory)
     sync_folder(directory.parent)

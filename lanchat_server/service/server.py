@@ -20,6 +20,7 @@ from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.files import make_private_folder
 from lanchat.platform.interfaces import outside_addresses
+from lanchat.platform.ports import claim, listen
 from lanchat.protocol import wire
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
 from lanchat.transport.certificates import server_context
@@ -315,7 +316,7 @@ def _look_up(host: str, *question: Any) -> list[Any]:
 def _tcp_socket(host: str, port: int) -> socket.socket:
     family = _family(host)
     dual = family == socket.AF_INET6 and host in _EVERYWHERE
-    sock = socket.create_server(_place(host, port, family), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+    sock = listen(_place(host, port, family), BACKLOG, family, both_families=dual)
     sock.setblocking(False)
     return sock
 
@@ -326,6 +327,7 @@ def _udp_socket(host: str, port: int) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host not in _EVERYWHERE)
+        claim(sock)
         sock.bind(_place(host, port, family))
     except OSError:
         sock.close()

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
+from lanchat.platform.clock import TIMER_EARLY
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.transport import Transport
 from lanchat_server.core.ports import StoreError
@@ -70,8 +71,8 @@ class CoreDriver:
         self._woken = False
         now = self._now()
         due = self._core.timer()
-        if due is not None and due <= now:
-            self._core.handle_timer(now)
+        if due is not None and due <= now + TIMER_EARLY:
+            self._core.handle_timer(max(now, due))
         if not self._closed:
             batch = self._core.next_batch(now)
             if batch is not None:
@@ -92,7 +93,7 @@ class CoreDriver:
         self._timer = self._loop.call_at(due, self._timer_due) if due is not None else None
 
     def _timer_due(self) -> None:
-        # The loop's clock has a resolution: when it is a little early, the step arms anew.
+        # The loop may call a step of its clock early; what is due by then counts as due.
         self._timer = None
         self.wake()
 

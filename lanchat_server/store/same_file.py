@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from lanchat.i18n import _
+from lanchat.platform.files import replace
 from lanchat_server.core.ports import CommitFailed, Fenced
 from lanchat_server.store.errors import file_problem
 
@@ -59,7 +60,7 @@ class SameFile:
         if database is None or log is None:
             return
         if not _same(self._look(self._path), database) and _same(self._look(wal), log):
-            os.replace(wal, wal + ".left")
+            replace(wal, wal + ".left")
 
     def _changed(self) -> Fenced:
         text = _("The database file {path} was replaced or changed by another program while the server ran")

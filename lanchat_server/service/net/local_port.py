@@ -8,9 +8,9 @@ beside somebody who opens thousands.
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable
 
+from lanchat.platform.ports import listen
 from lanchat_server.service.net.places import ConnectionSlots
 
 # Descriptors and buffers: some 20 KiB each before anything came, the line limit of the port at most.
@@ -56,7 +56,7 @@ class LocalPort:
 
     async def start(self, port: int = 0) -> None:
         """Raises OSError when the port is taken."""
-        sock = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+        sock = listen(("127.0.0.1", port), BACKLOG)
         try:
             self.port = sock.getsockname()[1]
             # asyncio accepts as many connections at a time as the backlog that it is told of.
