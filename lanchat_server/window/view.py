@@ -137,6 +137,16 @@ class ServerView:
         self._theme.grid(row=0, column=2, rowspan=2, padx=_GAP)
         self._button = ttk.Button(header, width=14)
         self._button.grid(row=0, column=3, rowspan=2)
+        about = ttk.Button(header, text=_("About"), command=self._show_about, **_look("secondary-outline"))
+        about.grid(row=0, column=4, rowspan=2, padx=(_GAP, 0))
+
+    def _show_about(self) -> None:
+        from lanchat.about.texts import about
+        from lanchat.ui.kit.text_window import TextWindow
+
+        heading, licences = about()
+        scale = float(self._root.winfo_fpixels("1i")) / 96
+        TextWindow(self._root, self._palette, lambda pixels: round(pixels * scale), heading, licences)
 
     def _show_button(self, state: ServiceState) -> None:
         style, enabled = _BUTTONS[state]

@@ -40,6 +40,7 @@ class Action(enum.Enum):
     LANGUAGE = enum.auto()
     THEME = enum.auto()
     POLICY = enum.auto()
+    ABOUT = enum.auto()
     LOG_OUT = enum.auto()
     QUIT = enum.auto()
 

@@ -208,6 +208,7 @@ def account_menu(dark: bool, run: Callable[[Action], None], policy: Policy = NO_
         ),
         *_policy_items(policy, run),
         MenuItem(_("Keyboard shortcuts"), lambda: run(Action.SHORTCUTS), "F1", icon="keyboard"),
+        MenuItem(_("About LAN Chat…"), lambda: run(Action.ABOUT), icon="info-circle"),
         MenuSeparator(),
         MenuItem(_("Log out…"), lambda: run(Action.LOG_OUT), icon="box-arrow-right"),
         MenuItem(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q", icon="power"),

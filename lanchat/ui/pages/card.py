@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lanchat.core.policy import LANGUAGE, THEME, Policy
 from lanchat.i18n import _, language
+from lanchat.ui.about import open_about
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.check import Check, checkbox
 from lanchat.ui.kit.fields.field import Field
@@ -77,6 +78,8 @@ class FormPage:
         hint = _("Light theme") if dark else _("Dark theme")
         theme_button = tools.icon_button(corner, "sun" if dark else "moon", hint, switches.switch_theme)
         theme_button.pack(side="left")
+        about = tools.icon_button(corner, "info-circle", _("About LAN Chat"), lambda: open_about(tools))
+        about.pack(side="left")
         for name, button in ((LANGUAGE, language_button), (THEME, theme_button)):
             button.state(["disabled" if switches.policy.fixes(name) else "!disabled"])
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from lanchat.app.api import RoomView
 from lanchat.core.policy import Policy
 from lanchat.ui import dialogs
+from lanchat.ui.about import open_about
 from lanchat.ui.conversation.messages import MessagesView
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.people import PeoplePanel, SearchPanel
@@ -104,6 +105,7 @@ class MainPage:
             Action.LANGUAGE: shell.switch_language,
             Action.THEME: shell.switch_theme,
             Action.POLICY: lambda: dialogs.policy(tools, chat, shell.policy),
+            Action.ABOUT: lambda: open_about(tools),
             Action.LOG_OUT: lambda: dialogs.log_out(tools, chat),
             Action.QUIT: shell.quit,
         }
