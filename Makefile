@@ -1,10 +1,10 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test layer lint databases chaos soak office mutants attacks lab fuzz bench build locks format catalog clean
+.PHONY: help run test layer lint databases chaos soak office mutants attacks lab fuzz bench build executables executables-test locks format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 run: ## a server, and a client that finds it
 	@$(SETUP) run
@@ -61,6 +61,14 @@ bench: ## speed of the product beside its peers, a quarter of an hour; ARGS="--o
 build: ## the wheel and the source package, in dist
 	@$(SETUP) run
 	@.venv/bin/python -m hatchling build
+
+executables: ## programs that need no Python, for this platform, built and then used: a table; ARGS="--again" builds anew
+	@$(SETUP) test
+	@.venv/bin/python packaging/pyinstaller/executables.py $(ARGS)
+
+executables-test: ## the same in bare chroots of Debian 12 and 13, without Python (root; kept in .cache)
+	@$(SETUP) test
+	@.venv/bin/python packaging/pyinstaller/executables.py --chroots $(ARGS)
 
 locks: ## renew packaging/locks, the versions and hashes of all that is installed, and say what changed; ARGS=--keep
 	@$(SETUP) locks

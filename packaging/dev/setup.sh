@@ -94,6 +94,7 @@ avahi-browse:avahi-utils
 dbus-daemon:dbus
 nft:nftables
 ip:iproute2
+objdump:binutils
 '
 
 # What benchmarks need besides: the peers, and what compiles the floor in C.
