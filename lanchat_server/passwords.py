@@ -7,10 +7,14 @@ libsodium does it, a quarter quicker than others do the same; it knows one lane 
 The same password typed on another keyboard may come in other code points (é as one or two). Both sides are brought to
 one form first, that of RFC 8265 (OpaqueString): NFC, and every kind of space is the common one. Compatibility forms
 stay apart: NFKC would make different passwords equal.
+
+Accounts that were imported from the original program had the MD5 of the password, in hex. What is kept of that is the
+Argon2id hash of these 32 digits, after the mark `$md5`; the next log-in puts that of the password itself in its place.
 """
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -36,9 +40,11 @@ WORKERS_MAX = 4
 WAITING_MAX = 256
 _SALT_OCTETS = 16
 _HASH_OCTETS = 32
+MD5_DIGITS = re.compile(r"[0-9a-f]{32}")
+_MD5_MARK = "$md5"
 _STORED = re.compile(
-    r"\$argon2id\$v=19\$m=(?P<memory>[0-9]{1,8}),t=(?P<passes>[0-9]{1,4}),p=(?P<lanes>[0-9]{1,3})"
-    r"\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}"
+    r"(?P<md5>\$md5)?(?P<argon2>\$argon2id\$v=19\$m=(?P<memory>[0-9]{1,8}),t=(?P<passes>[0-9]{1,4}),p=(?P<lanes>[0-9]{1,3})"
+    r"\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43})"
 )
 
 
@@ -74,6 +80,10 @@ class PasswordHasher:
         """The password's hash for the database, with its parameters and a new salt. Raises HasherBusy."""
         return await self._run(_hash, _octets(password), *self._parameters)
 
+    async def wrap_md5(self, digits: str) -> str:
+        """What is kept of the MD5 of a password, given as 32 lower-case hex digits. Raises HasherBusy."""
+        return _MD5_MARK + await self._run(_hash, digits.encode("ascii"), *self._parameters)
+
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether `stored` is this password's hash. Raises HasherBusy.
 
@@ -82,9 +92,9 @@ class PasswordHasher:
         return await self._run(self._verify, _octets(password), stored)
 
     def needs_rehash(self, stored: str) -> bool:
-        """Whether `stored` was made with other parameters than those in use."""
+        """Whether `stored` was made with other parameters than those in use, or of a password's MD5."""
         found = _parse(stored)
-        return found is None or found.parameters != self._parameters
+        return found is None or found.of_md5 or found.parameters != self._parameters
 
     def close(self) -> None:
         """End the threads; waits for the hash that is being computed."""
@@ -127,13 +137,15 @@ class _Stored(NamedTuple):
 
     text: str
     parameters: tuple[int, int, int]
+    of_md5: bool = False
 
 
 def _parse(stored: str | None) -> _Stored | None:
     found = _STORED.fullmatch(stored or "")
     if found is None:
         return None
-    return _Stored(found[0], (int(found["memory"]), int(found["passes"]), int(found["lanes"])))
+    parameters = int(found["memory"]), int(found["passes"]), int(found["lanes"])
+    return _Stored(found["argon2"], parameters, found["md5"] is not None)
 
 
 def _hash(password: bytes, memory_kib: int, time_cost: int, lanes: int) -> str:
@@ -146,6 +158,8 @@ def _hash(password: bytes, memory_kib: int, time_cost: int, lanes: int) -> str:
 
 
 def _matches(password: bytes, stored: _Stored) -> bool:
+    if stored.of_md5:
+        password = hashlib.md5(password, usedforsecurity=False).hexdigest().encode("ascii")
     try:
         if stored.parameters[2] == 1:
             return bindings.crypto_pwhash_str_verify(stored.text.encode("ascii"), password)

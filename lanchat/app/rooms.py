@@ -242,6 +242,7 @@ class RoomBook:
             folded.stored_ms / 1000,
             edited=folded.edited,
             deleted=folded.deleted,
+            imported=folded.author.imported,
             reactions=tuple(Reaction(emoji, users) for emoji, users in folded.reactions),
         )
         return self._with_receipts(self._with_reply(line, folded.header))

@@ -37,7 +37,7 @@ def message_row(line: api.Line, room: str) -> dict[str, Any]:
         "sent_at": rfc3339(line.sent_at),
         "stored_at": rfc3339(line.stored_at),
         "stored": line.seq is not None,
-    }
+    } | ({"imported": True} if line.imported else {})
 
 
 def folded_row(line: api.Line, people: People) -> dict[str, Any]:
@@ -62,18 +62,18 @@ def listen_row(line: api.Line, room: str, people: People) -> dict[str, Any]:
 
 
 def message_text(line: api.Line) -> str:
-    """A message as a person reads it: the server's time (of this computer while it is not stored), number, author,
-    text, and what was said about it."""
+    """A message as a person reads it: the server's time (of this computer while it is not stored, of the other program
+    when it is imported), number, author, text, and what was said about it."""
     number = f"#{line.seq}" if line.seq else _("(not stored yet)")
     if line.refused is not None:
         number = _("(refused)")
     reply = _(" (reply to #{number})").format(number=line.reply_to) if line.reply_to else ""
     text = _("(deleted)") if line.deleted else shown(line.text)
     edited = _(" (edited)") if line.edited and not line.deleted else ""
+    imported = _(" (imported)") if line.imported else ""
+    moment = line.sent_at if line.imported else line.stored_at or line.sent_at
     reactions = "".join(f"  {shown(item.emoji)} {len(item.users)}" for item in line.reactions)
-    return (
-        f"{clock(line.stored_at or line.sent_at)} {number} {shown(line.author_name)}{reply}: {text}{edited}{reactions}"
-    )
+    return f"{clock(moment)} {number} {shown(line.author_name)}{imported}{reply}: {text}{edited}{reactions}"
 
 
 ROOM_KINDS = {RoomKind.PUBLIC: "public", RoomKind.PRIVATE: "private", RoomKind.DIRECT: "direct"}

@@ -30,6 +30,7 @@ from lanchat.terminal.arguments import (
 from lanchat.terminal.exits import DONE, FAILED, CliError
 from lanchat.terminal.output import OutputClosed, OutputWriter, abandon_stdout, prepare_streams, shown
 from lanchat_server import config, logs
+from lanchat_server.cli import importing
 from lanchat_server.config import ConfigError, ServerConfig
 
 if TYPE_CHECKING:
@@ -229,6 +230,20 @@ COMMANDS = {
         " mysql://lanchat:secret@localhost/lanchat",
         "lanchat_server.cli.data:copy_database",
         _copy,
+    ),
+    "import-users": CommandSpec(
+        N_("make accounts from a table of the original program, with MD5 passwords"),
+        "FILE [--format csv|sql] [--dry-run]",
+        "lanchat-server import-users users.sql --dry-run",
+        "lanchat_server.cli.importing:import_users",
+        importing.users_options,
+    ),
+    "import-messages": CommandSpec(
+        N_("store messages from a table of the original program"),
+        "FILE [--format csv|sql] [--room ROOM] [--dry-run]",
+        "lanchat-server import-messages messages.csv --room general",
+        "lanchat_server.cli.importing:import_messages",
+        importing.messages_options,
     ),
     "window": CommandSpec(
         N_("run the server with its window"),

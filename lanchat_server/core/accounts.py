@@ -84,13 +84,22 @@ class NewUser(msgspec.Struct, frozen=True):
     role: Role
 
 
-def add_user(tx: Transaction, directory: Directory, new: NewUser, now_ms: int) -> DirectoryChange[UserRow]:
-    """The account, a member of `general`. The first account of all is an administrator."""
-    role = new.role if directory.users else Role.ADMINISTRATOR
+def add_user(
+    tx: Transaction,
+    directory: Directory,
+    new: NewUser,
+    now_ms: int,
+    *,
+    first_is_administrator: bool = True,
+    disabled: bool = False,
+) -> DirectoryChange[UserRow]:
+    """The account, a member of `general`. The first account of all is an administrator, unless it is imported."""
+    role = Role.ADMINISTRATOR if first_is_administrator and not directory.users else new.role
     if directory.is_like_a_user(new.name):
         raise Refused(Code.NAME_TAKEN, "name taken")
     try:
-        user = tx.add_user(UserRow(0, new.name, new.display_name, new.email, new.password_hash, role, False, now_ms, 0))
+        row = UserRow(0, new.name, new.display_name, new.email, new.password_hash, role, disabled, now_ms, 0)
+        user = tx.add_user(row)
     except KeyError as error:
         raise Refused(Code.NAME_TAKEN, "name taken") from error
     member = _membership(directory, directory.general().id, user.id, tx, now_ms)

@@ -55,6 +55,13 @@ def test_days_follow_the_server_clock_when_it_was_set_back() -> None:
     assert len({entry.key for entry in entries}) == len(entries)
 
 
+def test_imported_message_stands_on_the_day_of_the_other_program() -> None:
+    old = EPOCH - 365 * 86400.0
+    entries = arrange([line(1, sent_at=old, imported=True), line(2)], [], EntryContext())
+    days = [entry.day for entry in entries if isinstance(entry, DayEntry)]
+    assert days == [datetime.datetime.fromtimestamp(old).astimezone().date(), TODAY]
+
+
 @pytest.mark.parametrize("sent_at", [915_148_800.0, 4_070_908_800.0, 1e300, -1e300])
 def test_authors_clock_does_not_affect_days(sent_at: float) -> None:
     stored = [line(1, sent_at=sent_at), line(2)]

@@ -113,7 +113,8 @@ class Line(msgspec.Struct, frozen=True):
 
     `id` is `<room hex>.<device hex>.<run hex>.<n>`; `seq` None while it is not stored; `refused` the code when the
     server refused it. Times are seconds since the epoch: `sent_at` by the author's clock, `stored_at` by the server's.
-    `verified`: the author's signature was checked (a line whose signature fails is never shown).
+    `imported`: it was brought in from another program, so that nobody but the server says whose it is; `sent_at` is
+    what that program had. Of all others the author's signature was checked.
     `received`, `read`: how many other members have received and read it; `members` how many others there are.
     `waits`: why the server has no room for it now; None when it has.
     """
@@ -138,7 +139,7 @@ class Line(msgspec.Struct, frozen=True):
     received: int = 0
     read: int = 0
     members: int = 0
-    verified: bool = True
+    imported: bool = False
     waits: ProblemDetails | None = None
 
 

@@ -18,7 +18,8 @@ CERTIFICATE_MAX = 640
 
 
 class CertificateBody(msgspec.Struct, array_like=True, frozen=True):
-    """What the log key signed. The device is `keys.device_id(public_key)`."""
+    """What the log key signed. The device is `keys.device_id(public_key)`. `imported`: it is nobody's device: the log
+    itself made the key, for messages of this user that were brought in from another program."""
 
     log_id: Key16
     user: Positive
@@ -27,6 +28,7 @@ class CertificateBody(msgspec.Struct, array_like=True, frozen=True):
     display_name: Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_MAX)]
     not_after_ms: U63
     serial: U63
+    imported: bool = False
 
     @property
     def device(self) -> bytes:

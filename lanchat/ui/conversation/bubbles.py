@@ -275,6 +275,8 @@ def _meta(sheet: _Sheet, line: Line) -> None:
     text = words.clock(shown_time(line))
     if line.edited and not line.deleted:
         text = _("edited {clock}").format(clock=text)
+    if line.imported:
+        text = _("imported, {clock}").format(clock=text)
     tick = _tick(line, kit, sheet.skin)
     width = kit.measure(Font.SMALL, text) + (px(4 + 16) if tick else 0)
     height = kit.height[Font.SMALL]

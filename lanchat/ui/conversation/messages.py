@@ -179,6 +179,8 @@ class MessagesView:
         line = message.line
         if spot.touch in (HitAreaKind.TICKS, HitAreaKind.TIME):
             told = words.full_moment(shown_time(line))
+            if line.imported:
+                told += "\n" + _("Imported from another program: who wrote it is not proven")
             return f"{told}\n{words.ticks(line)}" if spot.touch is HitAreaKind.TICKS else told
         if spot.touch is HitAreaKind.CHIP:
             return self._reactors(message, spot.value)

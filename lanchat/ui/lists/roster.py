@@ -13,6 +13,7 @@ from lanchat.ui.kit.canvas.drawing import avatar_index, initials
 from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
+from lanchat.ui.model.entries import shown_time
 
 
 class RoomRowKey(msgspec.Struct, frozen=True):
@@ -220,7 +221,7 @@ def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[ListRow]:
                 LineRowKey(line.room, line.seq or 0),
                 glyphs.one_line(words.author(line), 60) + place,
                 subtitle=glyphs.one_line(line.text, 120),
-                right=words.moment(line.stored_at or line.sent_at),
+                right=words.moment(shown_time(line)),
                 initials=initials(words.author(line)),
                 index=avatar_index(line.author),
                 hint=glyphs.inline(line.text[:600]),

@@ -81,8 +81,9 @@ def day_of(line: Line) -> datetime.date:
 
 
 def shown_time(line: Line) -> float:
-    """The server's time once there is one: an author's clock may be wrong by years."""
-    return line.stored_at or line.sent_at
+    """The server's time once there is one: an author's clock may be wrong by years. Of an imported message the time
+    that the other program had."""
+    return line.sent_at if line.imported else line.stored_at or line.sent_at
 
 
 def arrange(stored: Sequence[Line], unstored: Sequence[Line], view: EntryContext) -> list[Entry]:

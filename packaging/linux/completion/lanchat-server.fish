@@ -6,9 +6,9 @@ function __lanchat_server_command
     for word in $words[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --admin-url --config --data-dir --database --days --discovery-port --display-name --email --host --language --log-level --made-by --name --password-file --port --public-host --role --timeout --uses
+        else if contains -- $word --admin-url --charset --column --config --data-dir --database --days --discovery-port --display-name --email --format --host --language --log-level --made-by --name --password-file --port --public-host --role --room --table --timeout --users --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server stop" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server window"
+        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server stop" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server import-users" "lanchat-server import-messages" "lanchat-server window"
             set path "$path $word"
         end
     end
@@ -24,6 +24,8 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a sto
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a backup -d 'Write keys and database to a file.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a restore -d 'Take keys and database from a file.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a copy-database -d 'Copy all of a database into an empty one, of either kind.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a import-users -d 'Make accounts from a table of the original program, with MD5 passwords.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a import-messages -d 'Store messages from a table of the original program.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a window -d 'Run the server with its window.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l version -d 'show the version, Python and the system and exit'
@@ -232,6 +234,34 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-dat
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l data-dir -r -F -d 'where keys and the embedded database are'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l json -d 'one JSON object a line on stdout'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server copy-database"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -F
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l format -x -a 'csv sql' -d 'what the file is; else by its name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l table -x -d 'the table in an SQL dump; else by its name and columns'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l column -x -d 'which column is which, where the name does not tell; may be given again. Fields: name, password, email, display_name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l charset -x -d 'the encoding, such as cp1251; else as the dump says, UTF-8, or Windows-1251'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l dry-run -d 'say what would be imported, and write nothing'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-users"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -F
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l format -x -a 'csv sql' -d 'what the file is; else by its name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l table -x -d 'the table in an SQL dump; else by its name and columns'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l column -x -d 'which column is which, where the name does not tell; may be given again. Fields: author, author_id, room, to, to_id, text, time'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l charset -x -d 'the encoding, such as cp1251; else as the dump says, UTF-8, or Windows-1251'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l dry-run -d 'say what would be imported, and write nothing'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l room -x -d 'for messages that name none; else the first room'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l users -r -F -d 'the table of users, where messages have numbers'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l make-accounts -d 'make a disabled account for each author that has none'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l utc -d 'times are UTC, not those of this computer\'s zone'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server import-messages"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l name -x -d 'the name that people see; else the computer\'s'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l host -x -d 'the address to listen on; else all'

@@ -1,6 +1,7 @@
 """Password hashing: verification, Unicode normalisation, and a bounded queue."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
@@ -184,3 +185,22 @@ def test_closed_hasher_raises_an_error(fast_hasher: PasswordHasher) -> None:
                 await fast_hasher.hash(PASSWORD)
 
     run(scenario())
+
+
+class TestImported:
+    """Of the MD5 of a password."""
+
+    @pytest.mark.parametrize("password", ["12345", "correct horse", "пароль", "pass with spaces", ""])
+    def test_wrapped_md5_is_verified_by_the_password(self, fast_hasher: PasswordHasher, password: str) -> None:
+        stored = run(fast_hasher.wrap_md5(hashlib.md5(password.encode()).hexdigest()))
+        assert run(fast_hasher.verify(password, stored))
+        assert not run(fast_hasher.verify(password + "x", stored))
+        assert fast_hasher.needs_rehash(stored)
+
+    def test_md5_itself_is_not_the_password(self, fast_hasher: PasswordHasher) -> None:
+        digits = hashlib.md5(b"secret").hexdigest()
+        stored = run(fast_hasher.wrap_md5(digits))
+        assert digits not in stored
+        assert len(stored) <= 255
+        assert not run(fast_hasher.verify(digits, stored))
+        assert not run(fast_hasher.verify("secret", stored.removeprefix("$md5")))

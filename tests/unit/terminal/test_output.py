@@ -191,6 +191,15 @@ def test_stored_line_has_the_time_of_the_server(sent_at: float) -> None:
     assert (row["sent_at"], row["stored_at"]) == (rfc3339(sent_at), "2023-11-14T22:13:20.000Z")
 
 
+def test_imported_message_shows_the_time_of_the_other_program_and_says_so() -> None:
+    imported = line(3, sent_at=1_234_567_890.0, stored_at=1_700_000_000.0, imported=True)
+    text = message_text(imported)
+    assert "(imported)" in text
+    assert clock(1_234_567_890.0) in text
+    assert message_row(imported, "general")["imported"] is True
+    assert "imported" not in message_row(line(3), "general")
+
+
 def test_pending_line_has_the_time_of_this_computer() -> None:
     set_language("en")
     waiting = line(None, sent_at=1_700_000_000.0, stored_at=0.0)
