@@ -189,6 +189,9 @@ async def _start_extras(config: ServerConfig, service: Service, port: int, stack
             stack.callback(exporter.close)
         except OSError as error:
             raise StartError(_port_taken(config.metrics_port)) from error
+        except ImportError as error:
+            text = _("Figures on a port need the library prometheus-client: pip install {package}")
+            raise StartError(text.format(package="'lanchat[metrics]'")) from error
     if config.discovery:
         discovery = DiscoveryService(
             name=config.name,

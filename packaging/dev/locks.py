@@ -77,7 +77,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the present versions as far as possible")
     options = parser.parse_args()
     present = {path.stem: path.read_text(encoding="utf-8") for path in sorted(LOCKS.glob("*.txt"))}
-    sources = {RUNTIME: ["pyproject.toml"]} | {group: ["--group", group] for group in groups()}
+    sources = {RUNTIME: ["pyproject.toml", "--all-extras"]} | {group: ["--group", group] for group in groups()}
     with tempfile.TemporaryDirectory() as folder:
         together = Path(folder, "all.txt")
         together.write_text("".join(present.values()) if options.keep else "", encoding="utf-8")

@@ -201,7 +201,7 @@ install_unlocked() { # install_unlocked highest | lowest-direct
     say "installing the $level versions that pyproject.toml allows"
     rm -f .venv/ready-for-* # the next call of another level brings the locked versions back
     quietly .venv/bin/python -m uv pip install --python .venv/bin/python --upgrade --resolution "$1" \
-        --no-build-isolation --only-binary :all: --no-binary lanchat --editable . --group dev --group build
+        --no-build-isolation --only-binary :all: --no-binary lanchat --editable '.[metrics]' --group dev --group build
 }
 
 prepare run install_program

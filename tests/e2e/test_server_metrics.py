@@ -3,14 +3,36 @@
 import json
 import re
 import socket
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
 from lanchat.protocol import wire
 from tests.support.ports import free_port
-from tests.support.procs import ServerProcess
+from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient
 from tests.support.waiting import patient, wait_until
+
+WITHOUT_LIBRARY = """
+import sys
+sys.modules["prometheus_client"] = None
+from lanchat_server.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_figures_without_their_library_are_refused_in_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text("[metrics]\nport = 9464\n")
+    argv = ["run", "--config", str(config), "--data-dir", str(tmp_path / "data"), "--port", "0", "--no-discovery"]
+    command = [sys.executable, "-c", WITHOUT_LIBRARY, *argv]
+    done = subprocess.run(
+        command, env=plain_environment(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=patient(30)
+    )
+    assert done.returncode == 1, done
+    (line,) = done.stderr.splitlines()
+    assert "lanchat[metrics]" in line
 
 
 def scrape(port: int) -> dict[str, float]:

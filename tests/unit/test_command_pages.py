@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lanchat.i18n import set_language
-from lanchat.terminal.arguments import build_parser
+from lanchat.terminal.arguments import Parser
 
 FOLDER = Path(__file__).parents[2] / "packaging" / "linux"
 
@@ -49,14 +49,14 @@ def test_files_are_current(commands: Any) -> None:
 
 
 def test_lists_every_argument_of_a_parser(commands: Any) -> None:
-    parser = build_parser("prog", ("About.", "prog do"), {}, lambda parser: None)
+    parser = Parser("prog")
     parser.add_argument("--some", metavar="FILE", help="100%% of it")
     parser.add_argument("--kind", choices=["a", "b"])
     parser.add_argument("--yes", action="store_true")
     parser.add_argument("--secret", help=argparse.SUPPRESS)
     parser.add_argument("place", metavar="DIR")
     found = commands.read(parser)
-    assert [option.names[-1] for option in found.options] == ["--help", "--version", "--some", "--kind", "--yes"]
+    assert [option.names[-1] for option in found.options] == ["--help", "--some", "--kind", "--yes"]
     by_name = {option.names[-1]: option for option in found.options}
     assert by_name["--some"][1:] == ("FILE", "100% of it", ())
     assert by_name["--some"].path == "file"

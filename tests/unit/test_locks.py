@@ -14,8 +14,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "packaging" / "locks"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-# What each lock file is for: the program, and each group of the name.
-WANTED: dict[str, list[str]] = {"runtime": PROJECT["project"]["dependencies"]} | PROJECT["dependency-groups"]
+# What each lock file is for: the program with all its extras, and each group of the name.
+EXTRAS = [line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
+WANTED: dict[str, list[str]] = {"runtime": PROJECT["project"]["dependencies"] + EXTRAS} | PROJECT["dependency-groups"]
 PLATFORMS = (
     {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "x86_64"},
     {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "aarch64"},
