@@ -26,6 +26,7 @@ from tests.support.leaks import Listener, guard, recording
 from tests.support.mariadb import MariaDB, mariadb_available
 from tests.support.own_network import leave_for_own_network
 from tests.support.waiting import patient
+from tests.support.warm_start import WarmPopen, available
 from tests.support.xvfb import Screen, xvfb_available
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None, print_blob=True)
@@ -132,6 +133,15 @@ def _is_of_tests(thread: threading.Thread) -> bool:
     module = str(getattr(getattr(thread, "_target", None), "__module__", ""))
     # The readers of child processes end with these, some of which serve all tests of the worker.
     return module.startswith("tests.") and module != "tests.support.child"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs_start_warm() -> Iterator[None]:
+    """Most of the time of a short command is its imports."""
+    with pytest.MonkeyPatch.context() as patch:
+        if available():
+            patch.setattr(subprocess, "Popen", WarmPopen)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
