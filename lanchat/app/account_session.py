@@ -132,6 +132,7 @@ class AccountSession:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._emit_kept_changes()
         waiting = [*self._answers.values(), *(future for futures in self._older.values() for future in futures)]
         for future in waiting:
             if not future.done():
@@ -342,6 +343,15 @@ class AccountSession:
                 self._unwritten = event.details
                 self._emit(replace(self.state, reason=event.details))
                 self._emit_recovered()
+
+    def _emit_kept_changes(self) -> None:
+        """What waits to be told and has changed the local copy already: no later session hears of it."""
+        while not self._queue.empty():
+            match event := self._queue.get_nowait():
+                case core_events.MessageStored() | core_events.MessageRefused():
+                    self._message_decided(event)
+                case core_events.RoomAccessEnded():
+                    self._room_removed(event)
 
     def _room_removed(self, event: core_events.RoomAccessEnded) -> None:
         self.book.forget(event.room)
