@@ -105,9 +105,11 @@ class Seen:
         return Cost(self._calls.copy(), self._statements.copy())
 
     def _is_told(self, text: str) -> bool:
-        lines = [event.line for event in self._events if isinstance(event, api.LineAdded)]
+        # What is told of people, at any time, is not looked at.
+        events = [event for event in self._events if isinstance(event, api.LineAdded | api.RoomUpdated)]
+        lines = [event.line for event in events if isinstance(event, api.LineAdded)]
         told = any(line.text == text and line.seq is not None for line in lines)
-        return told and isinstance(self._events[-1], api.RoomUpdated)
+        return told and isinstance(events[-1], api.RoomUpdated)
 
 
 @pytest.fixture(scope="module")

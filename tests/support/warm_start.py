@@ -3,9 +3,10 @@
 `WarmPopen` stands in for `subprocess.Popen` in the processes that run the tests (tests/conftest.py). What it starts is
 a process like any other: own process id, child of the caller, its own environment, directory and streams. Only
 `python -m MODULE` of the modules below starts this way, in a network namespace too (`ip netns exec NAME`), and only
-where nothing that Python reads before the first import differs (interpreter options, `PYTHON…` variables, character
-set, a terminal). All else is started by the original, and so is everything on other systems than Linux and with
-`LANCHAT_TEST_COLD` set. `/proc/ID/cmdline` and `/proc/ID/environ` of a process so started are the starter's.
+where nothing that Python reads before the first import differs from the caller's: interpreter options, `PYTHON…`
+variables, character set, a terminal. All else is started by the original, and so is everything on other systems than
+Linux and with `LANCHAT_TEST_COLD` set. `/proc/ID/cmdline` and `/proc/ID/environ` of a process so started are the
+starter's.
 
 The starter (`python -m tests.support.warm_start FD`) has one thread and opens nothing. For each request it forks
 twice: when the first fork has ended, the kernel hands the second one to the process that asked, which is a subreaper
@@ -44,9 +45,15 @@ _OTHER_PROGRAMS = (
     "tests.ui.server_window_program",
 )
 # What is imported at first use alone.
-_LATE = ("mysql.connector", "sqlalchemy.dialects.mysql.mysqlconnector", "sqlalchemy.dialects.sqlite.pysqlite")
+_LATE = (
+    "alembic.command",
+    "alembic.config",
+    "encodings.idna",
+    "mysql.connector",
+    "sqlalchemy.dialects.mysql.mysqlconnector",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+)
 _CHARACTER_SET = "C.UTF-8"
-_ALIKE = frozenset({"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED"})
 _LENGTH = struct.Struct("!Q")
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _CLONE_NEWNET = 0x40000000  # linux/sched.h; os.setns is there from Python 3.12 on
@@ -170,10 +177,11 @@ def _as_start(asked: Mapping[str, Any]) -> Start | None:
 
 def _is_alike(environment: Mapping[str, str]) -> bool:
     """Whether Python would set itself up as it did in the starter."""
-    names = {name for name in environment if name.startswith("PYTHON")}
+    names = {name for name in environment.keys() | os.environ.keys() if name.startswith("PYTHON")}
+    own = os.environ | {"PYTHONUNBUFFERED": "1"}
     locales = [environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
     characters = next(filter(None, locales), "")
-    return "PYTHONUNBUFFERED" in names and names <= _ALIKE and characters == _CHARACTER_SET
+    return characters == _CHARACTER_SET and all(environment.get(name) == own.get(name) for name in names)
 
 
 # --- The starter's own side ------------------------------------------------------------------------------------------
