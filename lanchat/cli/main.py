@@ -30,7 +30,7 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
         if options.check or options.check_window or options.licences:
             return _answer(options)
         _take_policy(options)
-        if not options.command:
+        if options.command in ("", "window"):
             from lanchat.cli.window import open_window
 
             return open_window(options)
@@ -49,6 +49,10 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
 def _fail(text: str, code: int) -> int:
     """Say it in one line. A line that nobody can read is no reason to fail otherwise."""
     OutputWriter(False).warn(f"lanchat: {one_line(text)}")
+    if sys.__stderr__ is None:  # a program without a console
+        from lanchat.cli.window import show_failure
+
+        show_failure(text)
     return code
 
 

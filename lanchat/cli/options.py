@@ -12,6 +12,7 @@ from lanchat.i18n import LANGUAGES, _
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.identity import (
     clean_fingerprint,
+    is_invite,
     parse_address,
     parse_invite_untrusted,
     tidy_address,
@@ -44,6 +45,8 @@ COMMON_DEFAULTS: dict[str, Any] = {
     "language": None,
     "verbose": False,
     "policy": None,
+    "hidden": False,
+    "link": "",
     "command": "",
 }
 # Names of what is there already, and whether joiners may stand in them.
@@ -230,7 +233,20 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help=_("JSON Lines for .jsonl, .ndjson and .json, else text"))
 
 
+def _window(parser: argparse.ArgumentParser) -> None:
+    help = _("an invite link to ask about, as a browser hands it over; alone it may stand without the command")
+    parser.add_argument("link", metavar="LINK", nargs="?", default="", help=help)
+    parser.add_argument("--hidden", action="store_true", help=_("begin as an icon"))
+
+
 COMMANDS = {
+    "window": CommandSpec(
+        N_("open the window, or raise the one that is open"),
+        "[--hidden] [LINK]",
+        "lanchat window --hidden",
+        "lanchat.cli.window:open_window",
+        _window,
+    ),
     "discover": CommandSpec(
         N_("find servers on this network"), "", "lanchat discover --timeout 2", "lanchat.cli.discover:discover"
     ),
@@ -384,8 +400,14 @@ def client_parser() -> Parser:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The options with their defaults filled in; ends the program with exit code 2 on a usage error."""
-    options = client_parser().parse_args(argv)
+    """The options with their defaults filled in; ends the program with exit code 2 on a usage error. A link alone is
+    that of `window`: what else a web page may have put behind it is refused."""
+    parser = client_parser()
+    if argv and is_invite(tidy_address(argv[0])):
+        if len(argv) > 1:
+            parser.error(_("a link stands alone"))
+        argv = ["window", "--", *argv]
+    options = parser.parse_args(argv)
     for name, value in COMMON_DEFAULTS.items():
         if getattr(options, name, None) is None:
             setattr(options, name, value)

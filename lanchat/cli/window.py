@@ -1,4 +1,4 @@
-"""`lanchat` without a command: the window, where there is a display."""
+"""`lanchat` without a command, and `lanchat window`: the window, where there is a display."""
 
 import argparse
 import os
@@ -33,9 +33,25 @@ def open_window(options: argparse.Namespace) -> int:
             user=options.user,
             discovery_port=options.discovery_port,
             policy=options.policy or NO_POLICY,
+            link=options.link,
+            hidden=options.hidden,
         )
     except tkinter.TclError as error:
         if "display" not in str(error):
             raise
         text = _("The display {name} cannot be used; in a terminal use lanchat chat ROOM")
         raise CliError(FAILED, text.format(name=os.environ.get("DISPLAY", ""))) from None
+
+
+def show_failure(text: str) -> None:
+    """Says why the program ends in a window, where there is no console for it."""
+    try:
+        import tkinter
+        from tkinter import messagebox
+
+        root = tkinter.Tk()
+    except Exception:  # ImportError, TclError: then nobody can be told
+        return
+    root.withdraw()
+    messagebox.showerror("LAN Chat", text)
+    root.destroy()

@@ -20,6 +20,8 @@ from lanchat.app.problems import broken
 from lanchat.core.policy import LANGUAGE, TEXT_SIZE, THEME, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
+from lanchat.protocol.text.identity import tidy_address
+from lanchat.ui import dialogs
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.fonts import SIZES, Fonts
@@ -39,6 +41,7 @@ from lanchat.ui.model.engine import (
     Engine,
     EventsDropped,
     Item,
+    WindowCall,
     can_be_read_again,
 )
 from lanchat.ui.model.entry import LoginFlow
@@ -115,6 +118,8 @@ class Window:
     def run(self) -> int:
         """Shows the window until it is closed; returns the exit code."""
         self._begin()
+        if self._wishes.hidden:
+            self.root.iconify()
         self.root.update_idletasks()
         self._engine.start()
         self._catch_signals()
@@ -140,6 +145,8 @@ class Window:
         if self._entry.page is WindowPage.CHAT:
             self._chat.refresh()
         self._draw()
+        if self._wishes.link:
+            self.call(self._wishes.link)
 
     def _catch_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():
@@ -190,6 +197,28 @@ class Window:
             if room not in self._model.drafts:
                 self._model.drafts[room] = Draft(text)
 
+    # Further starts
+
+    def call(self, link: str) -> None:
+        """A further start asks for the window, and to show a link, which may be empty. Any thread."""
+        self._wakeup.post(WindowCall(link))
+
+    def _called(self, link: str) -> None:
+        root = self.root
+        root.deiconify()
+        root.lift()
+        root.attributes("-topmost", True)  # above the others, once
+        root.after_idle(root.attributes, "-topmost", False)
+        root.focus_force()
+        if not link or self._flow.is_current(link, self._memory.fingerprint()):
+            return
+        if self._entry.page is not WindowPage.CHAT:
+            self._flow.offer_link(link)
+        elif problem := self._flow.link_problem(link):
+            self.changed(self._model.notice(problem))
+        else:
+            dialogs.other_server(self._tools, self._chat, link, lambda: self._flow.connect(link))
+
     # Network
 
     def _new_dispatcher(self) -> CommandDispatcher:
@@ -215,6 +244,8 @@ class Window:
                 item.deliver()
             case EventsDropped():
                 self._chat.read_again()
+            case WindowCall():
+                self._called(tidy_address(item.link))
             case _:
                 self.changed(self._apply(item))
 
@@ -268,7 +299,7 @@ class Window:
         """The page from its beginning, in the present language, theme and size."""
         palette = PALETTES[self._theme]
         self._styles.use(palette)
-        tools = Toolkit(self.root, self._fonts.kit(palette), self._images)
+        tools = self._tools = Toolkit(self.root, self._fonts.kit(palette), self._images)
         old, again = self._page, self._shown is self._entry.page
         kept = old.kept() if old and again else []
         if old:

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 from lanchat.app import api
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.core.ports import LocalStoreError
-from lanchat.i18n import set_language
+from lanchat.i18n import _, set_language
+from lanchat.platform.instance import Instance, call_first, hold_mutex
 from lanchat.platform.taskbar import CLIENT_ID, name_program
 from lanchat.ui.assembly import Window
 from lanchat.ui.model.engine import Engine, LateEngine
 from lanchat.ui.model.entry_model import LaunchOptions
 from lanchat.ui.settings.memory import WindowSettings
 from lanchat.wording.problems import error_text
+
+# Setups look for it, to see whether a window is open.
+MUTEX = "LANChatWindow"
 
 if TYPE_CHECKING:
     from lanchat.store.profile import ProfileStore
@@ -29,8 +33,11 @@ def run(
     user: str = "",
     discovery_port: int | None = None,
     policy: Policy = NO_POLICY,
+    link: str = "",
+    hidden: bool = False,
 ) -> int:
-    """Opens the window on a profile and stays until it is closed; returns the exit code."""
+    """Opens the window on a profile and stays until it is closed; returns the exit code. A window of this profile that
+    is open already is raised instead, and shown `link`. `hidden`: begins as an icon."""
     from lanchat.store.profile import ProfileStore
 
     set_language(policy.language or None)
@@ -39,8 +46,19 @@ def run(
         profile = ProfileStore.open(profile_directory)
     except LocalStoreError as error:
         return _no_profile(error_text(error))
-    wishes = LaunchOptions(server, invite, fingerprint, accept_new, user)
-    return open_window(profile, wishes, discovery_port, policy).run()
+    instance = Instance.claim(profile.directory)
+    if instance is None:
+        if hidden or call_first(profile.directory, link):
+            return 0
+        return _no_profile(_("LAN Chat is open already for this profile, and its window does not answer"))
+    hold_mutex(MUTEX)
+    wishes = LaunchOptions(server, invite, fingerprint, accept_new, user, link, hidden)
+    window = open_window(profile, wishes, discovery_port, policy)
+    instance.listen(window.call)
+    try:
+        return window.run()
+    finally:
+        instance.close()
 
 
 def open_window(

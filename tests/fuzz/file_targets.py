@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from lanchat.core.policy import LANGUAGE, THEME
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform.files import aside_names
+from lanchat.platform.instance import WISH_MAX, wish_in_untrusted
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import FRAME_MAX_TO_SERVER
@@ -81,6 +82,12 @@ def _policy(octets: bytes) -> None:
     assert all(policy.settings[key] in KEYS[f"settings.{key}"].values for key in policy.settings)
     assert policy.server is None or len(policy.server.fingerprint) == 64
     assert fixed_lines(policy)
+
+
+def _window_call(octets: bytes) -> None:
+    """A further start is heard with the token alone."""
+    wish = wish_in_untrusted(octets, "t" * 8)
+    assert wish is None or (b"tttttttt" in octets and len(wish) <= WISH_MAX)
 
 
 _KINDS: tuple[type[msgspec.Struct], ...] = (ServersFile, DevicesFile)
@@ -357,6 +364,7 @@ TARGETS = (
         Never,
         lambda: [b"", _CONFIG, _SETTINGS],
     ),
+    Target("window-call", _window_call, Never, lambda: [b"", b'{"token": "tttttttt", "wish": "lanchat://x"}\n']),
     Target("policy", _policy, LocalStoreError, lambda: [b"", _POLICY, _SETTINGS]),
     Target("profile", _profile, LocalStoreError, _profiles),
     Target(

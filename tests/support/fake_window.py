@@ -35,7 +35,7 @@ def fake_profile(directory: Path, remembered: bool) -> ProfileStore:
     """Real settings; one known server and device in memory."""
     directory.mkdir(parents=True, exist_ok=True)
     real = ProfileStore.open(directory)
-    server = SimpleNamespace(log_id=b"\x07" * 16)
+    server = SimpleNamespace(log_id=b"\x07" * 16, fingerprint="07" * 32)
     device = SimpleNamespace(user_id=1, user_name="ivan.petrov", display_name="Иван Петров")
     fake = SimpleNamespace(
         settings=real.settings,

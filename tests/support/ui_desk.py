@@ -9,7 +9,7 @@ from lanchat.app.api import CommandError
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ChatModel
-from lanchat.ui.model.engine import CommandDispatcher, CommandResult, EventsDropped, Item
+from lanchat.ui.model.engine import CommandDispatcher, CommandResult, EventsDropped, Item, WindowCall
 from lanchat.ui.model.entry import LoginFlow
 from lanchat.ui.model.entry_model import LoginModel
 from lanchat.ui.model.parts import WindowPart
@@ -84,7 +84,7 @@ class Workbench:
                 self.parts |= self.flow.found(item.server)
             elif isinstance(item, api.ServersLeftOut):
                 self.parts |= self.flow.servers_left_out()
-            else:
+            elif not isinstance(item, WindowCall):
                 self.parts |= self.chat.apply(item)
         parts, self.parts = self.parts, WindowPart.NONE
         return parts

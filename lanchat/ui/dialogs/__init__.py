@@ -1,5 +1,7 @@
 """Dialogs, each loaded when it is opened first: the window shows sooner without them."""
 
+from collections.abc import Callable
+
 from lanchat.app.api import Line, Person, RoomView
 from lanchat.core.policy import Policy
 from lanchat.i18n import _
@@ -112,6 +114,13 @@ def shortcuts(tools: Toolkit, chat: Chat) -> None:
     from lanchat.ui.dialogs.window import ShortcutsDialog
 
     ShortcutsDialog(tools, chat)
+
+
+def other_server(tools: Toolkit, chat: Chat, link: str, connect: Callable[[], None]) -> None:
+    """Asks before a link from a browser takes the place of the server."""
+    from lanchat.ui.dialogs.window import confirm_other_server
+
+    confirm_other_server(tools, chat, link, connect)
 
 
 def log_out(tools: Toolkit, chat: Chat) -> None:

@@ -1,12 +1,14 @@
 """Dialogs about the program: the server's identity, keyboard shortcuts, logging out."""
 
 import tkinter.ttk as ttk
+from collections.abc import Callable
 
 from lanchat.app import api
 from lanchat.core.policy import Policy
 from lanchat.i18n import _
-from lanchat.protocol.text.identity import make_invite
+from lanchat.protocol.text.identity import make_invite, parse_invite_untrusted
 from lanchat.ui.dialogs.base import Confirm, Dialog, key_line
+from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.menus.keys import help_lines
@@ -80,6 +82,13 @@ class ShortcutsDialog(Dialog):
         for row, (keys, meaning) in enumerate(help_lines()):
             key_line(self.tools, table, row, keys, meaning)
         self.close_button()
+
+
+def confirm_other_server(tools: Toolkit, chat: Chat, link: str, connect: Callable[[], None]) -> None:
+    """Asks before the server of a link is connected to instead of the present one."""
+    host = glyphs.one_line(parse_invite_untrusted(link).host, 80)
+    text = _("A link names another server, at {host}. Connect only if you trust where it came from.").format(host=host)
+    Confirm(tools, chat, _("Connect to another server?"), text, _("Connect"), connect)
 
 
 def confirm_log_out(tools: Toolkit, chat: Chat) -> None:

@@ -49,7 +49,13 @@ class EventsDropped(msgspec.Struct, frozen=True):
     """Events that can be read again were dropped: what the window shows must be read again."""
 
 
-Item = Event | CommandResult | EventsDropped
+class WindowCall(msgspec.Struct, frozen=True):
+    """A further start asks for the window to be seen, and to show a link."""
+
+    link: str
+
+
+Item = Event | CommandResult | EventsDropped | WindowCall
 Post = Callable[[Item], None]
 
 # Events that only say what a list or a page of lines says, too.

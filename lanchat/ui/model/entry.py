@@ -11,6 +11,8 @@ from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind, Server, Se
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.i18n import _
 from lanchat.protocol.codes import Code, Registration, Setup
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text.identity import is_invite, parse_invite_untrusted, tidy_address
 from lanchat.protocol.text.names import name_key, tidy_name
 from lanchat.ui.kit.fields.forms import NewAccount, address_problem, password_problem, user_problem
@@ -18,7 +20,7 @@ from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.model.engine import CommandDispatcher
 from lanchat.ui.model.entry_model import LaunchOptions, LoginModel, WindowPage
 from lanchat.ui.model.parts import WindowPart
-from lanchat.wording.problems import error_text
+from lanchat.wording.problems import details_text, error_text
 
 _SEARCH_S = 3.0
 _SEARCH_AGAIN_MS = 1500
@@ -134,6 +136,34 @@ class LoginFlow:
         self.model.offer = self.model.server = None
         self._go(WindowPage.SERVERS, error=error, field=field)
         self._search()
+
+    def is_current(self, link: str, last: str) -> bool:
+        """Whether a link is of the server that is connected to, else of the one used `last` (its fingerprint)."""
+        present = self.model.server.fingerprint if self.model.server else last
+        try:
+            return parse_invite_untrusted(tidy_address(link)).fingerprint == present
+        except ProtocolError:
+            return False
+
+    def link_problem(self, link: str) -> str:
+        """Why a link from elsewhere cannot be connected to; empty: a person may decide."""
+        if problem := address_problem(link):
+            return problem
+        fixed = self.policy.server
+        if fixed is not None and not self.is_current(link, fixed.fingerprint):
+            return details_text(ProblemDetails.of(Problem.SERVER_FIXED, file=self.policy.file))
+        return ""
+
+    def offer_link(self, link: str) -> None:
+        """Puts a link from elsewhere into the field for a server: nothing is connected to before a person says so."""
+        link = tidy_address(link)
+        problem = self.link_problem(link)
+        self.show_servers(problem, FieldName.ADDRESS if problem else None)
+        self.model.address = link
+        if not problem:
+            text = _("A link names the server at {host}. Connect only if you trust where it came from.")
+            self.model.done = text.format(host=parse_invite_untrusted(link).host)
+        self._changed(WindowPart.ENTRY)
 
     def _connect_fixed(self) -> None:
         """Connects to the server that an administrator set, when there is one and the page for it is shown."""

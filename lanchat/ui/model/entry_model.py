@@ -29,6 +29,8 @@ class LaunchOptions(msgspec.Struct, frozen=True):
     fingerprint: str = ""
     accept_new: bool = False
     user: str = ""
+    link: str = ""  # from a browser: a person is asked about it
+    hidden: bool = False  # begin as an icon
 
     @property
     def names_server(self) -> bool:

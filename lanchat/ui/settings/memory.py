@@ -128,6 +128,11 @@ class WindowSettings:
         fixed = self.policy.server
         return self._profile.known_by_fingerprint(fixed.fingerprint) if fixed else self._profile.last_server()
 
+    def fingerprint(self) -> str:
+        """That of the server used last, or of the fixed one; empty: none is known."""
+        server = self._server()
+        return server.fingerprint if server else ""
+
     def _log(self) -> bytes:
         server = self._server()
         return server.log_id if server else b""

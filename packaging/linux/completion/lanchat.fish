@@ -8,13 +8,14 @@ function __lanchat_command
             set skip 0
         else if contains -- $word --before --code --count --days --discovery-port --display-name --email --fingerprint --for --history --invite --invite-code --language --limit --new-password-file --password-file --profile --reply-to --search --server --setup-code --timeout --user --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat discover" "lanchat register" "lanchat login" "lanchat logout" "lanchat recover" "lanchat rooms" "lanchat rooms archive" "lanchat rooms unarchive" "lanchat rooms delete" "lanchat create-room" "lanchat join" "lanchat leave" "lanchat invite" "lanchat invite-code" "lanchat invite-codes" "lanchat invite-codes void" "lanchat remove" "lanchat online" "lanchat devices" "lanchat devices revoke" "lanchat password" "lanchat send" "lanchat edit" "lanchat delete" "lanchat react" "lanchat listen" "lanchat history" "lanchat search" "lanchat receipts" "lanchat export" "lanchat chat"
+        else if contains -- "$path $word" "lanchat window" "lanchat discover" "lanchat register" "lanchat login" "lanchat logout" "lanchat recover" "lanchat rooms" "lanchat rooms archive" "lanchat rooms unarchive" "lanchat rooms delete" "lanchat create-room" "lanchat join" "lanchat leave" "lanchat invite" "lanchat invite-code" "lanchat invite-codes" "lanchat invite-codes void" "lanchat remove" "lanchat online" "lanchat devices" "lanchat devices revoke" "lanchat password" "lanchat send" "lanchat edit" "lanchat delete" "lanchat react" "lanchat listen" "lanchat history" "lanchat search" "lanchat receipts" "lanchat export" "lanchat chat"
             set path "$path $word"
         end
     end
     test "$path" = "$argv[1]"
 end
 complete -c lanchat -f
+complete -c lanchat -n '__lanchat_command "lanchat"' -a window -d 'Open the window, or raise the one that is open.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a discover -d 'Find servers on this network.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a register -d 'Create an account and log this profile in.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a login -d 'Log this profile in: later commands need no password.'
@@ -58,6 +59,21 @@ complete -c lanchat -n '__lanchat_command "lanchat"' -l discovery-port -x -d 'th
 complete -c lanchat -n '__lanchat_command "lanchat"' -l no-udp -d 'use the TLS connection alone'
 complete -c lanchat -n '__lanchat_command "lanchat"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat -n '__lanchat_command "lanchat"' -l verbose -d 'say on stderr what happens underneath'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l hidden -d 'begin as an icon'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l server -x -d 'the server\'s address; without it the server is searched'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l fingerprint -x -d 'accept exactly this server'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l invite -x -d 'connect to and accept exactly the server of this link'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l accept-new -d 'accept a new server without asking; never a changed one'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l profile -r -F -d 'a separate person on the same computer'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l user -x -d 'the user name'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l password-file -r -F -d 'the password is this file\'s first line; else LANCHAT_PASSWORD'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l timeout -x -d 'how long to wait, in seconds'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l discovery-port -x -d 'the port on which servers are searched'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l no-udp -d 'use the TLS connection alone'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat -n '__lanchat_command "lanchat window"' -l verbose -d 'say on stderr what happens underneath'
 complete -c lanchat -n '__lanchat_command "lanchat discover"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat -n '__lanchat_command "lanchat discover"' -l server -x -d 'the server\'s address; without it the server is searched'
 complete -c lanchat -n '__lanchat_command "lanchat discover"' -l fingerprint -x -d 'accept exactly this server'

@@ -14,10 +14,10 @@ from lanchat_server.cli import main as server_cli
 CLIENT_COMMANDS = (
     *("discover", "register", "login", "logout", "recover", "rooms", "create-room", "join", "leave", "invite"),
     *("remove", "online", "devices", "password", "send", "edit", "delete", "react", "listen", "history"),
-    *("search",),
+    *("search", "window"),
     *("receipts", "export", "chat", "invite-code", "invite-codes"),
 )
-SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window"]
+SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window", "stop", "copy-database"]
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_every_command_of_the_contract_exists() -> None:
     assert sorted(server_cli.COMMANDS) == sorted(SERVER_COMMANDS)
 
 
-@pytest.mark.parametrize("command", options.COMMANDS)
+@pytest.mark.parametrize("command", [name for name in options.COMMANDS if name != "window"])
 def test_each_client_command_names_a_function(command: str) -> None:
     assert inspect.iscoroutinefunction(options.COMMANDS[command].function())
 
