@@ -86,9 +86,10 @@ class Smtp(RedactedStruct, frozen=True):
 
 class ServerConfig(RedactedStruct, frozen=True):
     """Everything that can be set. `database` None: the embedded one in `data_dir`. `host` empty: every address. `port`
-    0: any free one. `public_host` empty: invite links name the address that the server finds by itself. `metrics_port`
-    0: none; it is served on the loopback address only. Rates are per second. `user_octets_per_day`, `log_octets`,
-    `disk_reserve_mib` 0: no such bound. `json_output`: the ready line is JSON."""
+    0: any free one. `public_host`: hosts with commas between; empty: invite links name the address that the server
+    finds by itself. `metrics_port` 0: none; it is served on the loopback address only. Rates are per second.
+    `user_octets_per_day`, `log_octets`, `disk_reserve_mib` 0: no such bound. `standby`: wait while another server has
+    the database. `json_output`: the ready line is JSON."""
 
     concealed = frozenset({"database"})  # a password is in it
 
@@ -123,6 +124,7 @@ class ServerConfig(RedactedStruct, frozen=True):
     disk_reserve_mib: Annotated[int, Meta(ge=0, le=1 << 30)] = 256
     smtp: Smtp | None = None
     metrics_port: _AnyPort = 0
+    standby: bool = False
 
 
 # --- Readers: what a text means; raise ValueError with what was expected ---------------------------------------------
@@ -149,6 +151,11 @@ def _path(value: str) -> Path:
     if not value:
         raise ValueError(_expected(Path))
     return Path(value).expanduser()
+
+
+def public_hosts(value: str) -> str:
+    """One address or name, or several with commas between, as of a server and its standby."""
+    return ",".join(tidy_address(host) for host in value.split(","))
 
 
 def server_name(value: str) -> str:
@@ -201,6 +208,7 @@ _LIMITS = (
 # Key of the file, with the section before a dot, to the field that it sets (`smtp.host`: inside `smtp`).
 SETTINGS = {
     **{name: name for name in ("name", "host", "port", "public_host", "database", "data_dir", "discovery_port")},
+    "standby": "standby",
     "no_discovery": "discovery",
     "json": "json_output",
     "discovery.enabled": "discovery",
@@ -227,7 +235,7 @@ _TYPES: dict[str, Any] = {
 _READERS: dict[str, Callable[[str], object]] = {
     "name": server_name,
     "host": tidy_address,
-    "public_host": tidy_address,
+    "public_host": public_hosts,
     "database": database_url,
     "data_dir": _path,
     "registration": _registration,

@@ -13,10 +13,18 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
     """What `status` says."""
     database, queues = report["database"], report["queues"]
     online = report["users_online"]
+    title = _("{name}, version {version}, running for {time}").format(
+        name=shown(report["name"]), version=report["version"], time=duration(report["uptime_s"])
+    )
+    other = shown(report.get("other_server") or "")
+    if report.get("role") == "standby":
+        return [
+            title,
+            _("Stands by, and answers no clients: {server} serves").format(server=other),
+            _("Database: {url}, {latency:.1f} ms").format(url=database["url"], latency=database["latency_ms"]),
+        ]
     lines = [
-        _("{name}, version {version}, running for {time}").format(
-            name=shown(report["name"]), version=report["version"], time=duration(report["uptime_s"])
-        ),
+        title,
         _("Online: {number} in {sessions} sessions: {names}").format(
             number=len(online), sessions=report["sessions"], names=shown(", ".join(online)) or "-"
         ),
@@ -27,6 +35,8 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
             submissions=queues["submissions"], octets=queues["tls_octets"]
         ),
     ]
+    if other:
+        lines.append(_("{server} stands by, to take over when this server is gone").format(server=other))
     if code := report.get("setup_code"):
         lines.append(_("No account yet. Set-up code for the first one: {code}").format(code=code))
     if search := report.get("search"):

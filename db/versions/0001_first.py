@@ -68,6 +68,10 @@ _table(
     _required("holder", sa.String(255)),
     _required("taken_ms", _big),
     _required("renewed_ms", _big),
+    _required("identity", _octets(32)),
+    _required("serves_ms", _big),
+    _required("standby", sa.String(255)),
+    _required("standby_ms", _big),
 )
 
 _table(

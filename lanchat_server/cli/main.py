@@ -71,9 +71,11 @@ def _run_options(parser: Parser) -> None:
     add("--host", _("the address to listen on; else all"), metavar="ADDR")
     port = whole_number(0, 65535)
     add("--port", _("the port for TCP and UDP; 0: any free one"), metavar="N", type=port)
-    add("--public-host", _("the address in invite links"), metavar="HOST")
+    add("--public-host", _("the address in invite links"), metavar="HOST", type=_reader(config.public_hosts))
     add("--no-discovery", _("do not let clients find this server"), action="store_false", dest="discovery")
     add("--discovery-port", _("the port on which clients search"), metavar="N", type=whole_number(1, 65535))
+    text = _("wait while another server has the database, and take over when it is gone")
+    add("--standby", text, action="store_true")
     add("--log-level", _("how much to log on stderr"), choices=config.LOG_LEVELS)
 
 
@@ -325,6 +327,7 @@ def serve(options: argparse.Namespace, settings: ServerConfig, output: OutputWri
     from lanchat_server.service.errors import StartError
     from lanchat_server.service.server import ServerReady
     from lanchat_server.service.server import serve as serve_until_told
+    from lanchat_server.service.standby import StandbyReady
 
     logs.configure(settings.json_logs, settings.log_level)
 
@@ -334,8 +337,16 @@ def serve(options: argparse.Namespace, settings: ServerConfig, output: OutputWri
         except OutputClosed:  # whoever started the server does not care; the clients do
             abandon_stdout()
 
+    def on_standby(ready: StandbyReady) -> None:
+        text = _("{name} stands by while {server} serves").format(name=shown(ready.name), server=shown(ready.holder))
+        values = {"event": "standby", "name": ready.name, "serving": ready.holder, "fingerprint": ready.fingerprint}
+        try:
+            output.row(values, text)
+        except OutputClosed:
+            abandon_stdout()
+
     try:
-        asyncio.run(serve_until_told(settings, on_ready=on_ready))
+        asyncio.run(serve_until_told(settings, on_ready=on_ready, on_standby=on_standby))
     except StartError as error:
         return fail(str(error))
     except KeyboardInterrupt:

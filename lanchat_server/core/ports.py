@@ -64,8 +64,9 @@ class Fenced(StoreError):
 class Transaction(Protocol):
     """One transaction of the single writer."""
 
-    def renew_lease(self) -> None:
-        """Show that this server lives."""
+    def renew_lease(self, serves_ms: int = 0) -> str:
+        """Show that this server lives, and for how long it serves without showing it (0: it promises nothing). Returns
+        who waits to take over; empty: nobody."""
 
     # The log
 

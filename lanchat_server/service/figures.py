@@ -16,6 +16,7 @@ from lanchat_server.core.first_account import SetupCode
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connections import ConnectionTable
+from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockReport
@@ -45,6 +46,7 @@ class FigureSources(msgspec.Struct, eq=False, kw_only=True):
     now: Callable[[], float]
     wall_ms: Callable[[], int]
     setup: SetupCode
+    promise: LeasePromise
 
 
 def publish(sources: FigureSources) -> None:
@@ -91,6 +93,7 @@ def status(sources: FigureSources, rooms_above: int | None = None) -> wire.Statu
         counters=[wire.CounterFigure(name[:NAME_MAX], n) for name, n in counters.items()][:STATUS_COUNTERS_MAX],
         search=wire.SearchFigures(*progress) if progress else None,
         setup_code="" if users else sources.setup.text,
+        other_server=sources.promise.standby[:NAME_MAX],
     )
 
 

@@ -44,6 +44,11 @@ class ServerKeys(msgspec.Struct, frozen=True):
     log_key: Ed25519PrivateKey
 
 
+def has_keys(data_dir: Path) -> bool:
+    """Whether any of them is there."""
+    return any((data_dir / "keys" / name).exists() for name in (IDENTITY_KEY, IDENTITY_CERTIFICATE, LOG_KEY))
+
+
 def load_or_create(data_dir: Path) -> ServerKeys:
     """The keys of this data directory; made when none of them is there. Raises StartError when some are missing or
     unreadable: a server that silently took a new identity would look like an impostor to every client."""

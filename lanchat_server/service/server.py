@@ -32,16 +32,18 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import key_swap
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.host import ServiceHost
-from lanchat_server.service.keys import load_or_create
+from lanchat_server.service.keys import ServerKeys, load_or_create
 from lanchat_server.service.metrics import Exporter
 from lanchat_server.service.net.acceptor import Acceptor
 from lanchat_server.service.net.connection import frame_budget
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.descriptors import sessions_that_fit
 from lanchat_server.service.net.discovery import DiscoveryService
-from lanchat_server.service.service import Service
+from lanchat_server.service.service import CLOSE_PATIENCE, Service
+from lanchat_server.service.standby import FreeLease, StandbyReady, identity_of, stand_by
 from lanchat_server.service.supervisor import Supervisor
 from lanchat_server.service.upkeep.erasing import erase_deleted
+from lanchat_server.service.upkeep.leasing import LeasePromise, keep_lease
 from lanchat_server.service.upkeep.memory import share_arenas
 from lanchat_server.service.upkeep.reindexing import index_anew
 from lanchat_server.store import SqlStore, open_store
@@ -53,6 +55,8 @@ BACKLOG = 256
 _EVERYWHERE = ("", "::")
 # Tries to get the same free number for TCP and UDP when any port will do.
 PORT_TRIES = 32
+# A server whose lease may have run out waits so long for what is under way: less than TAKEOVER_MARGIN.
+EXPIRED_PATIENCE = 0.3
 
 log = logging.getLogger(__name__)
 
@@ -73,27 +77,97 @@ class ServerReady(msgspec.Struct, frozen=True):
     setup_code: str = ""
 
 
+class Term:
+    """The time from when a server gets ready to serve until it does not serve any more."""
+
+    def __init__(self, stopped: asyncio.Event, begun: Callable[[], Awaitable[None]]) -> None:
+        """`stopped`: the server is to end. `begun` tells the service manager that it serves."""
+        self.stopped = stopped
+        self.begun = begun
+        # Why it has to end before: the lease is somebody else's, or may be soon.
+        self.fenced = ""
+        self.expired = False
+        self._over = asyncio.Event()
+
+    def end_fenced(self, reason: str) -> None:
+        """The lease is somebody else's."""
+        self.fenced = self.fenced or reason
+        self._over.set()
+
+    def end_expired(self) -> None:
+        """The lease could not be renewed: a standby may take it."""
+        log.error("the database does not answer: a standby may take over, so this server stops serving")
+        self.expired = True
+        self._over.set()
+
+    async def wait(self) -> None:
+        """Until it is over, or the server is to end."""
+        waits = [asyncio.create_task(event.wait()) for event in (self.stopped, self._over)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
 async def serve(
-    config: ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event | None = None
+    config: ServerConfig,
+    *,
+    on_ready: Callable[[ServerReady], None],
+    stop: asyncio.Event | None = None,
+    on_standby: Callable[[StandbyReady], None] = lambda _ready: None,
 ) -> None:
-    """Run until SIGTERM, Ctrl-C or `stop`. Raises StartError with one line for a person."""
-    stopped = stop or asyncio.Event()
-    fenced: list[str] = []
-
-    def on_fenced(reason: str) -> None:
-        fenced.append(reason)
-        stopped.set()
-
-    # Ports first: a second server by mistake must not touch the database's lease.
-    listeners, datagrams, port = _bind(config)
+    """Run until SIGTERM, Ctrl-C or `stop`. `on_ready` and `on_standby` are called each time when the server begins to
+    serve, or to stand by. Raises StartError with one line for a person."""
+    stopped, stands_by, served = stop or asyncio.Event(), config.standby, False
     async with contextlib.AsyncExitStack() as stack:
+        begun = _once(lambda: stack.enter_async_context(Supervisor()))
+        while not stopped.is_set():
+            free: FreeLease | None = None
+            if stands_by:
+                _handle_signals(stopped, stack)
+                free = await stand_by(config, stopped, begun, on_standby, again=served)
+                if free is None:
+                    return
+            term = Term(stopped, begun)
+            served = await _serve_once(config, free, term, on_ready) or served
+            if term.fenced and not stands_by:
+                raise StartError(_("{reason}: this server has stopped").format(reason=term.fenced))
+            if term.fenced:
+                log.warning("%s: this server stands by", term.fenced)
+            stands_by = stands_by or term.expired
+
+
+def _once(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """Does the work with the first call, and nothing with later ones."""
+    done = False
+
+    async def call() -> None:
+        nonlocal done
+        if not done:
+            done = True
+            await work()
+
+    return call
+
+
+async def _serve_once(
+    config: ServerConfig, free: FreeLease | None, term: Term, on_ready: Callable[[ServerReady], None]
+) -> bool:
+    """One term; False when another server was faster to take a lease that was `free`."""
+    async with contextlib.AsyncExitStack() as stack:
+        if free is not None:
+            stack.callback(free.store.close)
+        # Ports first: a second server by mistake must not touch the database's lease.
+        listeners, datagrams, port = _bind(config)
         for sock in (*listeners, datagrams):
             stack.callback(sock.close)
-        store = await asyncio.to_thread(_open, config)
-        stack.callback(store.close)
-        await _run(config, store, listeners, datagrams, port, stopped, on_ready, on_fenced)
-    if fenced:
-        raise StartError(_("{reason}: this server has stopped").format(reason=fenced[0]))
+        if free is None:
+            store = await asyncio.to_thread(_open, config)
+            stack.callback(store.close)
+        else:
+            store = free.store
+        return await _run(config, store, listeners, datagrams, port, term, on_ready, free)
 
 
 def _open(config: ServerConfig) -> SqlStore:
@@ -113,21 +187,22 @@ async def _run(
     listeners: list[socket.socket],
     datagrams: socket.socket,
     port: int,
-    stopped: asyncio.Event,
+    term: Term,
     on_ready: Callable[[ServerReady], None],
-    on_fenced: Callable[[str], None],
-) -> None:
+    free: FreeLease | None,
+) -> bool:
     config = _with_room(config)
     share_arenas()
     _finish_restore(config, store)
     keys = load_or_create(config.data_dir)
-    try:
-        store.take_lease(this_process(), SYSTEM_CLOCK.wall_ms())
-        directory = Directory(store.snapshot())
-    except StoreError as error:
-        raise StartError(str(error)) from error
+    leased = asyncio.get_running_loop().time()
+    directory = await _take_lease(config, store, keys, free)
+    if directory is None:
+        return False
     remove_leftovers(config.data_dir)
-    service = Service(config, store, keys, directory, str(store.address), on_fenced)
+    service = Service(config, store, keys, directory, str(store.address), term.end_fenced)
+    service.writer.proven = leased
+    service.promise.given = service.promise.given or free is not None
     log_id = directory.log.log_id
     budget = partial(frame_budget, service.core.config)
     epoch, driver, seal = directory.log.epoch, service.driver, service.connections.limits
@@ -136,25 +211,46 @@ async def _run(
     acceptor = Acceptor(listeners, _context(keys), service.connect, config.unauthenticated_max, service.count)
     service.connections.on_settled = acceptor.release_slot
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(_close, service, store)
+        stack.push_async_callback(_close, service, store, term)
         relay.start()
         stack.callback(relay.close)
         acceptor.start()
         stack.push_async_callback(acceptor.close)
         administer = ServiceHost(service.context).administer
-        admin = AdminChannel(config.data_dir, administer, stop=stopped.set)
+        admin = AdminChannel(config.data_dir, administer, stop=term.stopped.set)
         await admin.start()
         stack.callback(admin.close)
         await _start_extras(config, service, port, stack)
-        _handle_signals(stopped, stack)
+        _handle_signals(term.stopped, stack)
+        lease = keep_lease(service.promise, service.writer, service.tasks, service.now, term.end_expired)
+        stack.callback(service.background(lease).cancel)
         stack.callback(service.background(index_anew(service.writer, service.now, service.indexing)).cancel)
         stack.callback(service.background(erase_deleted(service.writer, service.now, service.context.to_erase)).cancel)
         service.wake()
         _spare_collections()
         on_ready(_ready(config, service, port, administer))
-        async with Supervisor():
-            await stopped.wait()
+        await term.begun()
+        await term.wait()
         log.info("stopping")
+    return True
+
+
+async def _take_lease(
+    config: ServerConfig, store: SqlStore, keys: ServerKeys, free: FreeLease | None
+) -> Directory | None:
+    """What the database holds, under the lease; None when one that was `free` is not any more, or cannot be had."""
+    terms = LeasePromise(config.standby or free is not None).terms(identity_of(keys))
+    try:
+        if free is None:
+            store.take_lease(this_process(), SYSTEM_CLOCK.wall_ms(), terms)
+        elif not await asyncio.to_thread(store.take_over, this_process(), terms, free.is_free):
+            return None
+        return Directory(store.snapshot())
+    except StoreError as error:
+        if free is None:
+            raise StartError(str(error)) from error
+        log.warning("the lease of the database cannot be taken: %s", error)
+        return None
 
 
 def _with_room(config: ServerConfig) -> ServerConfig:
@@ -169,8 +265,8 @@ def _with_room(config: ServerConfig) -> ServerConfig:
     return replace(config, sessions_total=fitting)
 
 
-async def _close(service: Service, store: SqlStore) -> None:
-    if not await service.close():
+async def _close(service: Service, store: SqlStore, term: Term) -> None:
+    if not await service.close(EXPIRED_PATIENCE if term.expired else CLOSE_PATIENCE):
         store.abandon()
 
 
@@ -224,7 +320,7 @@ def _context(keys: Any) -> ssl.SSLContext:
 def _ready(config: ServerConfig, service: Service, port: int, administer: Administer) -> ServerReady:
     fingerprint = service.context.keys.fingerprint
     addresses = _addresses(config)
-    hosts = (config.public_host,) if config.public_host else addresses
+    hosts = tuple(config.public_host.split(",")) if config.public_host else addresses
     invite = make_invite(hosts[0], port, fingerprint, hosts[1:])
     status = lambda: wire.status_document(service.status())  # noqa: E731
     words, code = fingerprint_words(fingerprint), service.context.setup_code

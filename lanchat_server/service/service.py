@@ -48,6 +48,7 @@ from lanchat_server.service.step import CoreDriver
 from lanchat_server.service.tasks import BackgroundTasks
 from lanchat_server.service.threads import FairSemaphore
 from lanchat_server.service.upkeep.housekeeping import HousekeepingContext, run_housekeeping, save
+from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockWatch
@@ -97,6 +98,7 @@ class Service:
         self.writer = environment.make_writer(store, directory, sequencer, on_fenced, self._reloaded, wall_ms)
         self._disk_looks = environment.make_pool(1, "disk", 1)
         self._storage = StorageState(config)
+        self.promise = LeasePromise(config.standby)
         self.core.closed.disk_full = self._storage.disk_full
         self.tasks = BackgroundTasks()
         self.context = self._make_context(config, store, keys, directory, sequencer, environment)
@@ -157,6 +159,7 @@ class Service:
             connections=self.connections,
             writer=self.writer,
             storage=self._storage,
+            promise=self.promise,
             clock=clock.report,
             indexing=self.indexing,
             metrics=context.metrics,
@@ -176,6 +179,7 @@ class Service:
             connections=self.connections,
             throttle=context.throttle,
             storage=self._storage,
+            promise=self.promise,
             clock=clock,
             tasks=self.tasks,
             disk_looks=self._disk_looks,

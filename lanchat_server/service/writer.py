@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 
 class Writer:
     """Owns the store's writing side. `on_fenced` (with one line for a person) and `on_reloaded` are called on the event
-    loop; `wall_ms` is the time that records get, in milliseconds UTC. `latency`: seconds that the last job took."""
+    loop; `wall_ms` is the time that records get, in milliseconds UTC. `latency`: seconds that the last job took;
+    `proven`: when the last transaction that was committed had not begun yet, in seconds of the loop's clock."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
         self.latency = 0.0
+        self.proven = self._loop.time()
 
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         """Run `job` in a transaction and, after the commit, apply its change. Raises StoreError and what `job` raises;
@@ -98,12 +100,14 @@ class Writer:
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:
             started = self._loop.time()
-            self._do(*item)
+            self._do(*item, started)
             self.latency = self._loop.time() - started
 
-    def _do(self, job: Job, future: "asyncio.Future[Any]") -> None:
+    def _do(self, job: Job, future: "asyncio.Future[Any]", started: float) -> None:
         try:
             result = self._carry_out(job)
+            # Each job is a transaction, which had the lease.
+            self.proven = started
         except BaseException as error:  # the waiting caller gets whatever it was
             self._failed(error)
             self._call(_fail, future, error)

@@ -1,8 +1,13 @@
-"""Whether whoever has the lease of a database still lives: looked at from outside, by commands. Pure.
+"""Whether whoever has the lease of a database still lives: looked at from outside, by commands and standbys. Pure.
 
 A server renews its lease every four seconds (service/upkeep/housekeeping.py) and gives it back when it ends; a command
 gives it back. One that was killed does not: then it takes LEASE_LIFETIME of watching to know. The age by the database's
 clock alone does not tell, as a database that was away for a moment let nobody renew anything.
+
+A server that knows of a standby promises to stop serving when it has not changed the lease for SERVES seconds, by its
+own steady clock and from the beginning of its last transaction. The standby takes over when it has seen no change for
+a little longer, by its own clock: the two never serve at the same time, whatever their wall clocks show. Without the
+promise it waits as a command does.
 """
 
 import enum
@@ -13,17 +18,34 @@ LEASE_LIFETIME = 15.0
 LEASE_LOOK = 0.25
 # By the database's clock: after so long nobody waits to see whether the server lives after all.
 LEASE_FORGOTTEN_MS = 600_000
+# In a cluster no commit ends while the nodes agree that one is gone (5 s and a little).
+SERVES = 7.0
+TAKEOVER_MARGIN = 1.0
+# How often a standby says that it is there, and for how long that counts, in milliseconds of the database's clock.
+STANDBY_SIGN = 5.0
+STANDBY_SEEN_MS = 20_000
 # Others that come and go keep a command waiting for no more than so many lifetimes.
 _LIFETIMES_MAX = 4
 
 
 class LeaseHolder(NamedTuple):
-    """Who has the lease. `renewed_ms` 0: it was given back; `age_ms` since it was renewed, by the database's clock."""
+    """Who has the lease. `renewed_ms` 0: it was given back; `age_ms` since it was renewed, by the database's clock;
+    `changes`, `identity`, `serves_ms` as in the table."""
 
     incarnation: int
     renewed_ms: int
     holder: str
     age_ms: int
+    changes: int = 0
+    identity: bytes = b""
+    serves_ms: int = 0
+
+
+class ServerTerms(NamedTuple):
+    """What a server writes into the lease that it takes; see the table."""
+
+    identity: bytes
+    serves_ms: int = 0
 
 
 class LeaseVerdict(enum.Enum):
@@ -56,3 +78,30 @@ class LeaseWatch:
         elif held.renewed_ms != self._first.renewed_ms:
             return LeaseVerdict.LIVES
         return LeaseVerdict.FREE if now - self._since >= LEASE_LIFETIME else LeaseVerdict.UNKNOWN
+
+
+class StandbyWatch:
+    """Looks of a standby; `now` is of a steady clock, in seconds."""
+
+    def __init__(self) -> None:
+        """Nothing was seen yet."""
+        self._seen: tuple[int, int, int] | None = None
+        # When the lease was seen first as it is now.
+        self.since = 0.0
+        self._patience = LEASE_LIFETIME
+
+    def look(self, held: LeaseHolder, now: float) -> bool:
+        """Whether the lease may be taken: it was given back, or its holder has not changed it for long enough. `now`:
+        when the look began."""
+        if not held.renewed_ms:
+            return True
+        seen = (held.incarnation, held.renewed_ms, held.changes)
+        if seen != self._seen:
+            self._seen, self.since = seen, now
+            self._patience = held.serves_ms / 1000 + TAKEOVER_MARGIN if held.serves_ms else LEASE_LIFETIME
+        return now - self.since >= self._patience
+
+    def failed(self) -> None:
+        """The database did not answer. Perhaps a holder that promised nothing could not renew either, and lives."""
+        if self._patience == LEASE_LIFETIME:
+            self._seen = None

@@ -168,8 +168,8 @@ def _make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms:
         RoomHead(0, genesis_hash(log.log_id, room), now_ms),
     )
     connection.execute(insert(schema.log).values(id=1, log_id=log.log_id, epoch=log.epoch))
-    connection.execute(
-        insert(schema.lease).values(id=1, incarnation=0, changes=0, holder="", taken_ms=now_ms, renewed_ms=0)
-    )
+    unheld = {"incarnation": 0, "changes": 0, "holder": "", "taken_ms": now_ms, "renewed_ms": 0}
+    unserved = {"identity": b"", "serves_ms": 0, "standby": "", "standby_ms": 0}
+    connection.execute(insert(schema.lease).values(id=1, **unheld, **unserved))
     reindexing.set_current(connection)
     connection.execute(insert(schema.rooms).values(rows.room_values(general)))

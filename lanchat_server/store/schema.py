@@ -58,7 +58,9 @@ log = Table(
     _required("epoch", _big),
 )
 
-# `changes`: counts transactions since the lease was taken, from a random number.
+# `changes`: counts transactions since the lease was taken, from a random number. `identity`: of the keys of
+# the server that had it last (service/standby.py); empty: none had. `serves_ms`: it stops serving when it has not
+# changed the lease for so long; 0: it goes on. `standby`: who waits to take over, and looked last at `standby_ms`.
 lease = Table(
     "lease",
     metadata,
@@ -68,6 +70,10 @@ lease = Table(
     _required("holder", String(255)),
     _required("taken_ms", _big),
     _required("renewed_ms", _big),
+    _required("identity", _octets(32)),
+    _required("serves_ms", _big),
+    _required("standby", String(255)),
+    _required("standby_ms", _big),
 )
 
 # `id`: see AccountWrites.add_user.

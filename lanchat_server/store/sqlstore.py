@@ -18,7 +18,7 @@ from lanchat_server.core.model import DirectorySnapshot, LogState, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.store import claiming, reads, schema
 from lanchat_server.store.asking import AutocommitPool
-from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict, LeaseWatch
+from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict, LeaseWatch, ServerTerms
 from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine, note_lost
 from lanchat_server.store.errors import commit_error, is_conflict, is_lost, statement_error, store_error
 from lanchat_server.store.search import find
@@ -77,11 +77,12 @@ class SqlStore:
         # As of the last transaction; nothing after one that failed.
         self._known = CommittedState()
 
-    def take_lease(self, holder: str, now_ms: int) -> int:
-        """Raises StoreError when the database cannot be asked. Of `holder` 255 characters are kept."""
+    def take_lease(self, holder: str, now_ms: int, terms: ServerTerms | None = None) -> int:
+        """Raises StoreError when the database cannot be asked. Of `holder` 255 characters are kept. `terms`: of a
+        server."""
         for left in reversed(range(CONFLICTS_MAX)):
             try:
-                return self._writing.take_lease(holder, now_ms)
+                return self._writing.take_lease(holder, now_ms, terms)
             except SQLAlchemyError as error:
                 if not (left and is_conflict(error)):
                     raise store_error(error, self.address) from error
@@ -90,6 +91,38 @@ class SqlStore:
     def claim_lease(self) -> None:
         """Take the lease for a command. Raises StoreError when a server lives that has it."""
         claim(self._writing, self.address, alone=self._lock is not None)
+
+    # For a standby
+
+    def lease_holder(self) -> LeaseHolder:
+        """Who has the lease. Raises StoreError."""
+        try:
+            return self._asking.ask(self._writing.look)
+        except SQLAlchemyError as error:
+            raise store_error(error, self.address) from error
+
+    def stand_by(self, name: str) -> None:
+        """Write into the lease that `name` waits to take over. Raises StoreError."""
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                self._writing.stand_by(connection, name)
+        except SQLAlchemyError as error:
+            if not is_conflict(error):  # whoever has the lease has just changed it; the next time will do
+                raise store_error(error, self.address) from error
+
+    def take_over(self, holder: str, terms: ServerTerms, is_free: Callable[[LeaseHolder], bool]) -> bool:
+        """Take the lease if `is_free` says so of what is found then. Raises StoreError; the lease may be taken then."""
+
+        def judge(held: LeaseHolder) -> LeaseVerdict:
+            return LeaseVerdict.FREE if is_free(held) else LeaseVerdict.LIVES
+
+        try:
+            _held, verdict = self._writing.claim(holder, SYSTEM_CLOCK.wall_ms(), judge, terms)
+        except SQLAlchemyError as error:
+            if is_conflict(error):
+                return False
+            raise store_error(error, self.address) from error
+        return verdict is LeaseVerdict.FREE
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:

@@ -109,9 +109,9 @@ class SqlTransaction(AccountWrites, RoomWrites):
         self._spent: dict[AllowanceHolder, int] = {}
         self.known = known
 
-    def renew_lease(self) -> None:
+    def renew_lease(self, serves_ms: int = 0) -> str:
         """Set the time of the renewal, by the database's clock."""
-        self._writing.renew()
+        return self._writing.renew(serves_ms)
 
     def heads(self, rooms: Collection[int]) -> dict[int, RoomHead]:
         """Those in `known` without a look at their rows. Deleted rooms are unknown ones; what was appended counts."""

@@ -24,7 +24,7 @@ a node that is not in use any more.
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, literal_column, select, update
 from sqlalchemy.engine import Connection, Engine
@@ -34,7 +34,7 @@ from lanchat.i18n import _
 from lanchat_server.core.ports import CommitUnknown, Fenced, StoreError
 from lanchat_server.store import schema
 from lanchat_server.store.bulk import StatementBatch
-from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict
+from lanchat_server.store.claiming import STANDBY_SEEN_MS, LeaseHolder, LeaseVerdict, ServerTerms
 from lanchat_server.store.driver import GuardQuery, Row, ask, change_all, change_many
 from lanchat_server.store.engine import WRITES, is_present, keep_more, note_lost
 from lanchat_server.store.errors import is_lost, is_missing_table, is_rolled_back
@@ -82,41 +82,50 @@ class WriteSession:
         """Of the lease that was taken last; 0: none was."""
         return self._incarnation or 0
 
-    def take_lease(self, holder: str, now_ms: int) -> int:
-        """See lanchat_server.core.ports.Store."""
+    def take_lease(self, holder: str, now_ms: int, terms: ServerTerms | None = None) -> int:
+        """See lanchat_server.core.ports.Store. `terms`: of a server; None: of a command."""
         with self._engine.connect().execution_options(**{WRITES: True}) as connection:
             with connection.begin():
-                incarnation, count = self._take(connection, holder, now_ms)
+                incarnation, count = self._take(connection, holder, now_ms, terms)
             self._taken(incarnation, count)
         return incarnation
 
     def claim(
-        self, holder: str, now_ms: int, judge: Callable[[LeaseHolder], LeaseVerdict]
+        self,
+        holder: str,
+        now_ms: int,
+        judge: Callable[[LeaseHolder], LeaseVerdict],
+        terms: ServerTerms | None = None,
     ) -> tuple[LeaseHolder, LeaseVerdict]:
-        """Take the lease if it is free; what was found, and the judgement of it."""
-        lease, taken = schema.lease.c, None
-        look = select(lease.incarnation, lease.renewed_ms, lease.holder, self._now_ms - lease.renewed_ms)
+        """Take the lease if it is free; what was found, and the judgement of it. `terms` as of `take_lease`."""
+        taken = None
         with self._engine.connect().execution_options(**{WRITES: True}) as connection:
             with connection.begin():
-                found = LeaseHolder(*connection.execute(look.with_for_update()).one())
+                found = self.look(connection, for_update=True)
                 verdict = judge(found)
                 if verdict is LeaseVerdict.FREE:
-                    taken = self._take(connection, holder, now_ms)
+                    taken = self._take(connection, holder, now_ms, terms)
             if taken is not None:
                 self._taken(*taken)
         return found, verdict
 
-    def _take(self, connection: Connection, holder: str, now_ms: int) -> tuple[int, int]:
+    def look(self, connection: Connection, *, for_update: bool = False) -> LeaseHolder:
+        """Who has the lease."""
+        lease = schema.lease.c
+        age_ms = self._now_ms - lease.renewed_ms
+        columns = (lease.incarnation, lease.renewed_ms, lease.holder, age_ms, lease.changes, lease.identity)
+        look = select(*columns, lease.serves_ms)
+        return LeaseHolder(*connection.execute(look.with_for_update() if for_update else look).one())
+
+    def stand_by(self, connection: Connection, name: str) -> None:
+        """Write that `name` waits to take over. Without the lease, and without counting as a change of it."""
+        connection.execute(update(schema.lease).values(standby=name[:255], standby_ms=self._now_ms))
+
+    def _take(self, connection: Connection, holder: str, now_ms: int, terms: ServerTerms | None) -> tuple[int, int]:
         lease, count = schema.lease.c, secrets.randbits(62)
-        connection.execute(
-            update(schema.lease).values(
-                incarnation=lease.incarnation + 1,
-                changes=count,
-                holder=holder[:255],
-                taken_ms=now_ms,
-                renewed_ms=self._now_ms,
-            )
-        )
+        values: dict[str, Any] = {"incarnation": lease.incarnation + 1, "changes": count, "holder": holder[:255]}
+        values |= {"taken_ms": now_ms, "renewed_ms": self._now_ms, "serves_ms": 0, "standby": "", "standby_ms": 0}
+        connection.execute(update(schema.lease).values(values | (terms._asdict() if terms is not None else {})))
         return int(connection.execute(select(lease.incarnation)).scalar_one()), count
 
     def _taken(self, incarnation: int, count: int) -> None:
@@ -127,9 +136,12 @@ class WriteSession:
             self._connection = self._connection or self._connect()
             self._file.remember()
 
-    def renew(self) -> None:
-        """In a transaction: who has the lease lives."""
-        self.connection().execute(update(schema.lease).values(renewed_ms=self._now_ms))
+    def renew(self, serves_ms: int) -> str:
+        """See lanchat_server.core.ports.Transaction.renew_lease."""
+        lease, connection = schema.lease.c, self.connection()
+        connection.execute(update(schema.lease).values(renewed_ms=self._now_ms, serves_ms=serves_ms))
+        looked = lease.standby_ms > self._now_ms - STANDBY_SEEN_MS
+        return str(connection.execute(select(lease.standby).where(looked)).scalar() or "")
 
     def give_back(self) -> None:
         """Nobody needs to wait for it. Not tried when the database was away last."""

@@ -36,7 +36,8 @@ class ServiceRunner(Protocol):
     def __call__(
         self, config: ServerConfig, *, on_ready: Callable[[ServerReady], None], stop: asyncio.Event
     ) -> Awaitable[None]:
-        """`on_ready` is called once, in the same thread. Raises StartError and StoreError."""
+        """`on_ready` is called each time when it begins to serve, in the same thread. Raises StartError and
+        StoreError."""
 
 
 class ServiceRunning(msgspec.Struct, frozen=True):
@@ -159,6 +160,8 @@ class ServerThread:
             with self._lock:
                 self._ready = ready
             self._events.put(ServiceRunning(ready))
+            while looking:  # it served before, and stood by meanwhile
+                looking.pop().cancel()
             looking.append(asyncio.create_task(self._look(ready)))
 
         try:

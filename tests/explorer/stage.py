@@ -53,6 +53,7 @@ from lanchat_server.service.requests.acting import check_session
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.threads import FairSemaphore
+from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockReport
@@ -358,6 +359,7 @@ def _make_service(stage: "Stage", setting: Setting) -> _Service:
         now=now,
         wall_ms=wall_ms,
         setup=setup,
+        promise=LeasePromise(False),
     )
     nothing = lambda *_: None  # noqa: E731
     backup = lambda _work, _reserve: Gate(lambda: wire.BackupMade("made", LOG_ID, 1, 0, 0), Kind.READ)  # noqa: E731

@@ -140,7 +140,7 @@ def play(case: Case, folder: Path) -> Row:
             net.lans[0].forward_everything()
             for talker in talkers:
                 talker.child.stop()
-    row = _judge(case, talkers)
+    row = judge(case, talkers)
     _audit(row, folder, talkers)
     return row
 
@@ -157,19 +157,21 @@ def _talk(case: Case, net: Net, talkers: Sequence[Talker]) -> None:
         for talker in talkers:
             talker.wait_for("said", PATIENCE + 2 * case.count / case.rate)
         with contextlib.suppress(TimeoutError):
-            wait_until(lambda: _complete(talkers), PATIENCE, "everything is shown", interval=0.1)
+            wait_until(lambda: complete(talkers), PATIENCE, "everything is shown", interval=0.1)
     finally:
         over.set()
         beside.join()
 
 
-def _complete(talkers: Sequence[Talker]) -> bool:
+def complete(talkers: Sequence[Talker]) -> bool:
+    """Whether everything that was made is stored, and shown to everybody."""
     made = {event["id"] for talker in talkers for event in talker.of("made")}
     stored = {event["id"] for talker in talkers for event in talker.of("stored")}
     return made <= stored and all(made <= {event["id"] for event in talker.of("shown")} for talker in talkers)
 
 
-def _judge(case: Case, talkers: Sequence[Talker]) -> Row:
+def judge(case: Case, talkers: Sequence[Talker]) -> Row:
+    """What they told, without a look at any copy."""
     row = Row(case.name)
     made = {event["id"]: event["at"] for talker in talkers for event in talker.of("made")}
     row.sent = len(made)

@@ -75,7 +75,8 @@ class CounterFigure(msgspec.Struct, array_like=True, frozen=True):
 
 class StatusReport(Frame, frozen=True, tag=15):
     """Figures of the server. `users_online`: their names; `rooms`: those with the newest messages, or a page of all, as
-    `Status` asks; `search`: while an old log is indexed anew; `setup_code`: while there is no account."""
+    `Status` asks; `search`: while an old log is indexed anew; `setup_code`: while there is no account. `standing_by`:
+    it answers nobody, and waits to take over from `other_server`; else that one waits to take over (empty: none)."""
 
     concealed: ClassVar[frozenset[str]] = frozenset({"setup_code"})
 
@@ -93,6 +94,8 @@ class StatusReport(Frame, frozen=True, tag=15):
     counters: Annotated[list[CounterFigure], msgspec.Meta(max_length=STATUS_COUNTERS_MAX)]
     search: SearchFigures | None = None
     setup_code: Short = ""
+    standing_by: bool = False
+    other_server: Short = ""
 
 
 def status_document(report: StatusReport) -> dict[str, Any]:
@@ -102,6 +105,8 @@ def status_document(report: StatusReport) -> dict[str, Any]:
     return {
         "name": report.name,
         "version": report.version,
+        "role": "standby" if report.standing_by else "serving",
+        "other_server": report.other_server or None,
         "uptime_s": round(report.uptime_ms / 1000, 1),
         "users_online": report.users_online,
         "sessions": report.sessions,

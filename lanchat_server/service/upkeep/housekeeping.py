@@ -18,6 +18,7 @@ from lanchat_server.service.figures import behind_newest_ms
 from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.tasks import BackgroundTasks
 from lanchat_server.service.threads import ThreadPool
+from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.memory import free_pages
 from lanchat_server.service.upkeep.storage import StorageState, free_octets
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch, UnknownMove
@@ -50,6 +51,7 @@ class HousekeepingContext(msgspec.Struct, eq=False, kw_only=True):
     connections: ConnectionTable
     throttle: LoginThrottle
     storage: StorageState
+    promise: LeasePromise
     clock: ClockWatch
     tasks: BackgroundTasks
     disk_looks: ThreadPool
@@ -101,7 +103,7 @@ async def run_housekeeping(context: HousekeepingContext) -> None:
 async def _write(context: HousekeepingContext, *, renew_lease: bool, forget: bool) -> None:
     try:
         if renew_lease:
-            context.storage.octets = await context.writer.transact(_renew_lease)
+            context.storage.octets = await context.writer.transact(context.promise.renew)
         await save(context)
         await settle_clock(context)
         await settle_emails(context)
@@ -167,11 +169,6 @@ async def _look_at_disk(context: HousekeepingContext) -> None:
     storage.look_at(await context.disk_looks.run(lambda: free_octets(storage.folders)))
     context.core.closed.disk_full = storage.disk_full
     storage.warn(context.now())
-
-
-def _renew_lease(tx: Transaction) -> DirectoryChange[int]:
-    tx.renew_lease()
-    return together(tx.log_octets())
 
 
 def _forget_allowances(now_ms: int, tx: Transaction) -> DirectoryChange[None]:

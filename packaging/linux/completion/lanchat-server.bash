@@ -24,10 +24,10 @@ _lanchat_server() {
     esac
     case "$command" in
         "lanchat-server")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --log-level" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --standby --log-level" -- "$current"))
             else COMPREPLY=($(compgen -W "run init-db users rooms status stop backup restore copy-database import-users import-messages window" -- "$current")); fi ;;
         "lanchat-server run")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --log-level --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --log-level --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server init-db")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --admin-url --config --database --data-dir --json --language" -- "$current"))
@@ -108,7 +108,7 @@ _lanchat_server() {
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --format --table --column --charset --dry-run --room --users --make-accounts --utc --config --database --data-dir --json --language" -- "$current"))
             else compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); fi ;;
         "lanchat-server window")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --log-level --hidden --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --log-level --hidden --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
     esac
 }

@@ -11,7 +11,8 @@ from lanchat.protocol.limits import STATUS_COUNTERS_MAX, STATUS_LISTED_MAX
 from tests.support.status import status_report
 
 EXPECTED = (
-    '{"name": "Office", "version": "0.1.0", "uptime_s": 61.2, "users_online": ["anna", "boris"], "sessions": 3,'
+    '{"name": "Office", "version": "0.1.0", "role": "serving", "other_server": null, "uptime_s": 61.2,'
+    ' "users_online": ["anna", "boris"], "sessions": 3,'
     ' "rooms_total": 2, "rooms": [{"id": 1, "name": "general", "head": 9, "members": 2}],'
     ' "queues": {"submissions": 1, "held": 2, "repairs": 3, "tls_octets": 4},'
     ' "database": {"url": "sqlite:///x", "latency_ms": 1.26},'
@@ -32,6 +33,13 @@ def test_document_contains_index_progress_and_setup_code() -> None:
     assert document["search"] == {"indexed": 200, "of": 500}
     assert list(document)[-1] == "setup_code"
     assert document["setup_code"] == "1234"
+
+
+def test_document_says_which_of_two_servers_it_is() -> None:
+    standby = wire.status_document(status_report(standing_by=True, other_server="one:17"))
+    serving = wire.status_document(status_report(other_server="two:18"))
+    assert (standby["role"], standby["other_server"]) == ("standby", "one:17")
+    assert (serving["role"], serving["other_server"]) == ("serving", "two:18")
 
 
 def test_setup_code_is_not_printed() -> None:

@@ -15,10 +15,11 @@ EVERYTHING = """
 name = "Office"
 host = "192.0.2.1"
 port = 4711
-public_host = "chat.example"
+public_host = "chat.example,[2001:db8::1]"
 database = "mysql://chat:secret@db/chat"
 data-dir = "state"
 json = true
+standby = true
 
 [discovery]
 enabled = false
