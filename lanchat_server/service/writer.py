@@ -100,10 +100,11 @@ class Writer:
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:
             started = self._loop.time()
-            self._do(*item, started)
+            self._do(*item)
             self.latency = self._loop.time() - started
 
-    def _do(self, job: Job, future: "asyncio.Future[Any]", started: float) -> None:
+    def _do(self, job: Job, future: "asyncio.Future[Any]") -> None:
+        started = self._loop.time()
         try:
             result = self._carry_out(job)
             # Each job is a transaction, which had the lease.

@@ -318,7 +318,7 @@ class Relay(DatagramRelay):
         return sent
 
     def arrive(self, datagram: bytes, address: Address) -> None:
-        self._handle_one(datagram, address)
+        self._take([(datagram, address)])
         if address[0]:
             self._server.world.overhear(datagram, address, self._server)
 
