@@ -49,6 +49,7 @@ ARGON2_TIME_COST = 2
 # Messages a second. One in a quarter of an hour: with less the time to wait would not fit `Busy.retry_ms`.
 _RATE_MIN = 0.001
 
+_TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _AnyPort = Annotated[int, Meta(ge=0, le=65535)]
 _Port = Annotated[int, Meta(ge=1, le=65535)]
 _Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -89,7 +90,8 @@ class ServerConfig(RedactedStruct, frozen=True):
     0: any free one. `public_host`: hosts with commas between; empty: invite links name the address that the server
     finds by itself. `metrics_port` 0: none; it is served on the loopback address only. Rates are per second.
     `user_octets_per_day`, `log_octets`, `disk_reserve_mib` 0: no such bound. `standby`: wait while another server has
-    the database. `json_output`: the ready line is JSON."""
+    the database. `json_output`: the ready line is JSON. `backup_folder` None: no nightly backup; `backup_time` is by
+    this computer's clock, HH:MM."""
 
     concealed = frozenset({"database"})  # a password is in it
 
@@ -125,6 +127,9 @@ class ServerConfig(RedactedStruct, frozen=True):
     smtp: Smtp | None = None
     metrics_port: _AnyPort = 0
     standby: bool = False
+    backup_folder: Path | None = None
+    backup_keep: Annotated[int, Meta(ge=1, le=10_000)] = 7
+    backup_time: Annotated[str, Meta(pattern=_TIME_OF_DAY)] = "03:00"
 
 
 # --- Readers: what a text means; raise ValueError with what was expected ---------------------------------------------
@@ -166,6 +171,13 @@ def server_name(value: str) -> str:
         raise ValueError(_("a name without {character}").format(character=character_name(error.char))) from None
     except ProtocolError:
         raise ValueError(_("a name of 1 to {limit} characters").format(limit=SERVER_NAME_MAX)) from None
+
+
+def time_of_day(value: str) -> str:
+    """HH:MM; raises ValueError."""
+    if not re.fullmatch(_TIME_OF_DAY, value):
+        raise ValueError(_expected(_TYPES["backup_time"]))
+    return value
 
 
 def database_url(value: str) -> str:
@@ -217,6 +229,7 @@ SETTINGS = {
     "logging.json": "json_logs",
     "logging.level": "log_level",
     "metrics.port": "metrics_port",
+    **{f"backup.{name}": f"backup_{name}" for name in ("folder", "keep", "time")},
     **{f"limits.{name}": name for name in _LIMITS},
     **{f"passwords.{name}": f"argon2.{name}" for name in Argon2.__struct_fields__},
     **{f"smtp.{name}": f"smtp.{name}" for name in Smtp.__struct_fields__},
@@ -238,6 +251,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "public_host": public_hosts,
     "database": database_url,
     "data_dir": _path,
+    "backup_folder": _path,
+    "backup_time": time_of_day,
     "registration": _registration,
     "log_level": str.lower,
     "smtp.host": tidy_address,
@@ -269,13 +284,15 @@ def _expected(kind: Any) -> str:
     """The values of a field's type, as the end of "it must be"."""
     if get_origin(kind) is Annotated:
         number, meta = get_args(kind)
+        if number is str:
+            return _("a time of day such as 03:00")
         if number is int:
             return _("a whole number from {low} to {high}").format(low=meta.ge, high=meta.le)
         return _("a number from {low} to {high}").format(low=meta.ge, high=f"{meta.le:.0f}")
     if get_origin(kind) is Literal or kind is Registration:
         choices = get_args(kind) or ("open", "invite", "closed")
         return _("one of {choices}").format(choices=", ".join(choices))
-    return {bool: _("true or false"), Path: _("a path")}.get(kind) or _("a text")
+    return {bool: _("true or false"), Path: _("a path"), Path | None: _("a path")}.get(kind) or _("a text")
 
 
 def read_file(file: Path) -> dict[str, Any]:

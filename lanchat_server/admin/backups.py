@@ -1,9 +1,6 @@
 """Where backups go that administrators ask the server for."""
 
 import contextlib
-import os
-import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from lanchat.i18n import _
@@ -12,8 +9,9 @@ from lanchat.platform.entropy import Entropy
 from lanchat.platform.files import make_private_folder
 from lanchat.protocol import wire
 from lanchat_server.core.ports import StoreError
-from lanchat_server.maintenance.backup import BackupSummary, backup
+from lanchat_server.maintenance.backup import BackupSummary, backup, examine
 from lanchat_server.maintenance.reserve import DiskReserve
+from lanchat_server.maintenance.rotation import DRAFTS, backup_name, delete_oldest
 from lanchat_server.store import SqlStore
 
 # Made for a command, which moves it away: a server that runs as another user could not write where that one wants it.
@@ -21,7 +19,6 @@ CLAIMED_FILE = "unclaimed.backup"
 # Those that sessions ask for: in this folder, so many; the oldest are deleted.
 FOLDER = "backups"
 KEPT = 5
-_NAME = re.compile(r"lanchat-\d{8}-\d{6}-[0-9a-f]{4}\.backup")
 
 
 def make_backup(
@@ -34,30 +31,48 @@ def make_backup(
         if reserve.given_up:
             file.unlink(missing_ok=True)
         return describe(file, summary)
-    folder = data_dir / FOLDER
-    made = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
-    file = folder / f"lanchat-{made}-{entropy.token_bytes(2).hex()}.backup"
+    file = data_dir / FOLDER / backup_name(now_ms, entropy)
     try:
-        make_private_folder(folder)
+        make_private_folder(file.parent)
         summary = backup(file, store, data_dir / "keys", reserve)
-        _delete_oldest(folder, file.name)
+        delete_oldest(file.parent, file.name, KEPT)
     except OSError as error:
-        text = _("Cannot write {file}: {reason}")
-        raise StoreError(text.format(file=file, reason=os_error_text(error))) from error
+        raise _unwritable(file, error) from error
     return describe(file, summary)
 
 
-def _delete_oldest(folder: Path, newest: str) -> None:
-    """Never the one that was just made, also when the clock was set back."""
-    others = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name) and name != newest)
-    for name in others[: max(0, len(others) - KEPT + 1)]:
-        (folder / name).unlink(missing_ok=True)
+def make_nightly(
+    store: SqlStore, data_dir: Path, reserve: DiskReserve, file: Path, keep: int
+) -> tuple[Path, BackupSummary]:
+    """Write a backup to `file`, read it again, and only then delete the oldest ones beside it. Raises StoreError; those
+    that were there stay then, and nothing of the new one."""
+    try:
+        make_private_folder(file.parent, strict=False)
+        summary = backup(file, store, data_dir / "keys", reserve)
+        check_written(file)
+        delete_oldest(file.parent, file.name, keep)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    return file, summary
+
+
+def check_written(file: Path) -> None:
+    """Read a backup as a restore does. Raises StoreError when it is none; then it is deleted."""
+    try:
+        examine(file)
+    except StoreError:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _unwritable(file: Path, error: OSError) -> StoreError:
+    return StoreError(_("Cannot write {file}: {reason}").format(file=file, reason=os_error_text(error)))
 
 
 def remove_leftovers(data_dir: Path) -> None:
     """Remove what a server that was killed left: a backup that nobody claimed, and those that were being written. What
     cannot be removed stays."""
-    drafts = (*data_dir.glob(f".{CLAIMED_FILE}.*.new"), *(data_dir / FOLDER).glob(".lanchat-*.backup.*.new"))
+    drafts = (*data_dir.glob(f".{CLAIMED_FILE}.*.new"), *(data_dir / FOLDER).glob(DRAFTS))
     for file in (data_dir / CLAIMED_FILE, *drafts):
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Commands on keys and database as a whole: init-db, backup, restore, copy-database."""
 
 import argparse
+import asyncio
 import os
 import signal
 import time
@@ -13,14 +14,15 @@ from lanchat.i18n import _, ngettext
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import OutputFile, open_private
 from lanchat.protocol import wire
-from lanchat.terminal.exits import DONE, FAILED, CliError
-from lanchat.terminal.output import OutputWriter, shown
+from lanchat.terminal.exits import DONE, FAILED, USAGE, CliError
+from lanchat.terminal.output import OutputWriter, clock, shown
+from lanchat.terminal.prompts import agree, has_terminal
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.reserve import EVERY, MIB, DiskReserve
 
 if TYPE_CHECKING:
-    from lanchat_server.maintenance.backup import BackupSummary
+    from lanchat_server.maintenance.backup import BackupSummary, RestorePlan
     from lanchat_server.maintenance.copying import CopyProgress
 
 
@@ -123,36 +125,69 @@ def backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWr
 
 
 def _backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
-    from lanchat_server.admin.backups import CLAIMED_FILE
+    from lanchat_server.admin.backups import CLAIMED_FILE, check_written
     from lanchat_server.cli.administration import administration
     from lanchat_server.core.model import LogState
     from lanchat_server.maintenance.backup import BackupSummary
 
+    file = _backup_file(options)
     try:
         # Before the work: whatever cannot be written to is known at once.
-        destination = OutputFile(options.file)
+        destination = OutputFile(file)
     except OSError as error:
-        raise _unwritable(options.file, error) from None
+        raise _unwritable(file, error) from None
     to_stdout = destination.is_standard_output
     try:
         with administration(settings) as admin:
             made = admin.ask(wire.CreateBackup(), wire.BackupMade)
         # Never a path from the answer.
         reserve = DiskReserve(settings.data_dir, settings.disk_reserve_mib * MIB)
-        _claim(settings.data_dir / CLAIMED_FILE, destination, options.file, reserve)
+        _claim(settings.data_dir / CLAIMED_FILE, destination, file, reserve)
+        if not to_stdout and file.is_file():
+            check_written(file)
+        if options.keep is not None:
+            _rotate(file, options.keep)
     except StoreError as error:
         raise CliError(FAILED, str(error)) from None
     finally:
         destination.abandon()
     text = _("Written to {file}: {users}, {messages}. Whoever has this file can pass for the server")
     _show(
-        options,
+        file,
         output,
         BackupSummary(LogState(made.log_id, made.log_epoch), made.users, made.messages),
         text,
         to_stdout,
     )
     return DONE
+
+
+def _backup_file(options: argparse.Namespace) -> Path:
+    """Where the backup goes. Raises CliError."""
+    from lanchat.platform.clock import SYSTEM_CLOCK
+    from lanchat.platform.entropy import SYSTEM_ENTROPY
+    from lanchat.platform.files import make_private_folder
+    from lanchat_server.maintenance.rotation import backup_name
+
+    if (options.file is None) == (options.to is None) or (options.keep and options.to is None):
+        raise CliError(USAGE, _("Give either a file, or a folder with --to, for which --keep is"))
+    if options.to is None:
+        file: Path = options.file
+        return file
+    try:
+        make_private_folder(options.to, strict=False)
+    except OSError as error:
+        raise _unwritable(options.to, error) from None
+    return Path(options.to / backup_name(SYSTEM_CLOCK.wall_ms(), SYSTEM_ENTROPY))
+
+
+def _rotate(file: Path, keep: int) -> None:
+    from lanchat_server.maintenance.rotation import delete_oldest
+
+    try:
+        delete_oldest(file.parent, file.name, keep)
+    except OSError as error:
+        raise _unwritable(file.parent, error) from None
 
 
 def _claim(made: Path, destination: OutputFile, file: Path, reserve: DiskReserve) -> None:
@@ -183,10 +218,48 @@ def restore(options: argparse.Namespace, settings: ServerConfig, output: OutputW
     with _errors_in_one_line():
         # Its keys would be taken from under it, whatever database it has.
         check_no_server_runs(settings.data_dir)
-        summary = put_back(options.file, settings.database, settings.data_dir, force=options.force)
+        consent = _Consent(options, output)
+        # Without anybody to ask, what is there stays: said in one line, before anything is opened.
+        agree = consent.agree if options.yes or options.force or has_terminal() else None
+        summary = put_back(options.file, settings.database, settings.data_dir, force=options.force, agree=agree)
     text = _("Restored from {file}: {users}, {messages}")
-    _show(options, output, summary, text)
+    _show(options.file, output, summary, text)
     return DONE
+
+
+class _Consent:
+    """Says what a restore is going to do, and asks where something is lost by it."""
+
+    def __init__(self, options: argparse.Namespace, output: OutputWriter) -> None:
+        self._options = options
+        self._output = output
+
+    def agree(self, plan: "RestorePlan") -> bool:
+        self._tell(plan)
+        if not plan.replaces or self._options.yes or self._options.force:
+            return True
+        if str(self._options.file) == "-":  # nobody can answer
+            return False
+        return asyncio.run(agree(_("Replace what is there?")))
+
+    def _tell(self, plan: "RestorePlan") -> None:
+        contents = plan.contents
+        users, messages = _counts(contents.users, contents.messages)
+        text = _("{file}: {users}, {messages}, made {moment}")
+        made = clock(contents.made_ms / 1000)
+        self._output.note(text.format(file=shown(str(self._options.file)), users=users, messages=messages, moment=made))
+        if not plan.replaces:
+            self._output.note(_("{database} is empty").format(database=plan.database))
+            return
+        users, messages = _counts(plan.users, plan.messages)
+        text = _("{database} now: {users}, {messages}, the newest from {moment}")
+        newest = clock(plan.newest_ms / 1000)
+        self._output.note(text.format(database=plan.database, users=users, messages=messages, moment=newest))
+        if plan.users and plan.log.log_id != contents.log.log_id:
+            self._output.note(_("The backup is of another server than the one that is there"))
+        elif plan.newest_ms > contents.made_ms:
+            self._output.note(_("What was written since the backup was made will be lost on the server"))
+        self._output.note(_("Accounts, messages and keys that are there are replaced by those of the file"))
 
 
 def _counts(users: int, messages: int) -> tuple[str, str]:
@@ -196,12 +269,10 @@ def _counts(users: int, messages: int) -> tuple[str, str]:
     )
 
 
-def _show(
-    options: argparse.Namespace, output: OutputWriter, summary: "BackupSummary", text: str, beside: bool = False
-) -> None:
+def _show(file: Path, output: OutputWriter, summary: "BackupSummary", text: str, beside: bool = False) -> None:
     """`beside`: the data went to standard output, so this goes to the other stream."""
     users, messages = _counts(summary.users, summary.messages)
-    line = text.format(file=shown(str(options.file)), users=users, messages=messages)
+    line = text.format(file=shown(str(file)), users=users, messages=messages)
     if beside:
         output.note(line)
         return
@@ -210,6 +281,6 @@ def _show(
         "log_epoch": summary.log.epoch,
         "users": summary.users,
         "messages": summary.messages,
-        "file": str(options.file),
+        "file": str(file),
     }
     output.row(values, line)

@@ -76,6 +76,10 @@ def _run_options(parser: Parser) -> None:
     add("--discovery-port", _("the port on which clients search"), metavar="N", type=whole_number(1, 65535))
     text = _("wait while another server has the database, and take over when it is gone")
     add("--standby", text, action="store_true")
+    add("--backup-folder", _("write a backup into this folder every night"), metavar="DIR", type=Path)
+    add("--backup-keep", _("how many of them are kept"), metavar="N", type=whole_number(1, 10_000))
+    text = _("when it is made, by this computer's clock")
+    add("--backup-time", text, metavar="HH:MM", type=_reader(config.time_of_day))
     add("--log-level", _("how much to log on stderr"), choices=config.LOG_LEVELS)
 
 
@@ -88,9 +92,17 @@ def _file(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help=_("the backup"))
 
 
+def _backup(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help=_("the backup"))
+    parser.add_argument("--to", metavar="DIR", type=Path, help=_("a folder instead, for a file named by the time"))
+    text = _("how many of the backups in the folder are kept; else all")
+    parser.add_argument("--keep", metavar="N", type=whole_number(1, 10_000), help=text)
+
+
 def _restore(parser: Parser) -> None:
     _file(parser)
     parser.add_argument("--force", action="store_true", help=_("replace what is there"))
+    parser.add_argument("--yes", action="store_true", help=_("do not ask whether to replace what is there"))
 
 
 def _copy(parser: Parser) -> None:
@@ -213,14 +225,14 @@ COMMANDS = {
     ),
     "backup": CommandSpec(
         N_("write keys and database to a file"),
-        "FILE",
-        "lanchat-server backup office.backup",
+        "FILE | --to DIR [--keep N]",
+        "lanchat-server backup --to /srv/backups --keep 14",
         "lanchat_server.cli.data:backup",
-        _file,
+        _backup,
     ),
     "restore": CommandSpec(
         N_("take keys and database from a file"),
-        "FILE",
+        "FILE [--yes]",
         "lanchat-server restore office.backup",
         "lanchat_server.cli.data:restore",
         _restore,

@@ -16,7 +16,8 @@ import re
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,6 +70,39 @@ class BackupSummary(msgspec.Struct, frozen=True):
     messages: int
 
 
+class BackupContents(msgspec.Struct, frozen=True):
+    """What a backup holds: its log as it was then, and when it was made."""
+
+    log: LogState
+    made_ms: int
+    users: int
+    messages: int
+
+
+class RestorePlan(msgspec.Struct, frozen=True):
+    """What a restore would do: `contents` of the file take the place of what is in `database` and among the keys.
+    `newest_ms`: when its last message was stored, 0: there is none."""
+
+    contents: BackupContents
+    database: str
+    log: LogState
+    users: int
+    messages: int
+    newest_ms: int
+    keys: bool
+
+    @property
+    def replaces(self) -> bool:
+        """Whether anything is there."""
+        return bool(self.users or self.messages or self.keys)
+
+
+def examine(file: Path) -> BackupContents:
+    """Read all of a backup, and check it as a restore does. Raises StoreError."""
+    with _open(file) as archive:
+        return _check(archive, file)[1]
+
+
 def backup(file: Path, store: SqlStore, keys: Path, reserve: DiskReserve | None = None) -> BackupSummary:
     """Write a backup of the store, as it is at this moment, and of the files in the folder `keys`.
 
@@ -93,24 +127,36 @@ def backup_at_rest(file: Path, url: str | None, data_dir: Path, reserve: DiskRes
         store.close()
 
 
-def restore(file: Path, url: str | None, data_dir: Path, *, force: bool = False) -> BackupSummary:
+def restore(
+    file: Path,
+    url: str | None,
+    data_dir: Path,
+    *,
+    force: bool = False,
+    agree: Callable[[RestorePlan], bool] | None = None,
+) -> BackupSummary:
     """Put a backup into the database at `url` (None: SQLite in `data_dir`) and the keys into `data_dir`/keys.
 
     The log's epoch becomes one more than any that this database or the backup has seen, so that clients notice. Whoever
     is killed meanwhile leaves all that was there, or all of the backup, once the next start has settled the keys
     (key_swap.py). Raises StoreError: nothing is written when a server has the database or the backup is damaged, nor
-    when there are users, messages or keys already, unless `force` says to replace them.
+    when there are users, messages or keys already, unless `force` says to replace them. `agree` is told of the plan
+    before anything is replaced, and takes the place of `force`.
     """
     with _open(file) as archive:
-        manifest = _check(archive, file)
+        manifest, contents = _check(archive, file)
         make_private_folder(data_dir, strict=False)
         keys = data_dir / "keys"
-        if not force and keys.is_dir() and any(keys.iterdir()):
+        if not force and agree is None and keys.is_dir() and any(keys.iterdir()):
             raise StoreError(_not_empty(keys))
         store = open_store(url, data_dir, command=True)
         try:
             store.claim_lease()
             with store.replacing() as connection:
+                if agree is not None:
+                    force = agree(_plan(connection, contents, store, keys))
+                    if not force:
+                        raise StoreError(_("Nothing was restored"))
                 summary = _fill(connection, archive, manifest, store, force)
                 key_swap.stage(keys, summary.log, _archived_keys(archive))
             key_swap.settle(keys, summary.log)
@@ -185,15 +231,16 @@ def _open(file: Path) -> Iterator[zipfile.ZipFile]:
         raise StoreError(_unusable(file, "damaged or cut off")) from error
 
 
-def _check(archive: zipfile.ZipFile, file: Path) -> BackupManifest:
+def _check(archive: zipfile.ZipFile, file: Path) -> tuple[BackupManifest, BackupContents]:
     """Everything about an archive from outside; raises StoreError."""
     try:
         manifest = _check_manifest(archive)
         _check_members(archive, manifest)
-        _check_rows(archive, manifest)
+        counts = _check_rows(archive, manifest)
     except (ValueError, UnicodeDecodeError, RecursionError, KeyError) as error:
         raise StoreError(_unusable(file, str(error))) from error
-    return manifest
+    log = LogState(manifest.log_id, manifest.epoch)
+    return manifest, BackupContents(log, manifest.made_ms, counts[schema.users], counts[schema.records])
 
 
 def _unusable(file: Path, reason: str) -> str:
@@ -233,12 +280,15 @@ def _check_members(archive: zipfile.ZipFile, manifest: BackupManifest) -> None:
             raise ValueError(f"{name} was altered")
 
 
-def _check_rows(archive: zipfile.ZipFile, manifest: BackupManifest) -> None:
-    soundness = ConsistencyCheck(manifest.log_id)
+def _check_rows(archive: zipfile.ZipFile, manifest: BackupManifest) -> Counter[Table]:
+    """How many rows each table has."""
+    soundness, counts = ConsistencyCheck(manifest.log_id), Counter[Table]()
     for table in dump.TABLES:
         for row in _rows(archive, table):
             soundness.check(table, row)
+            counts[table] += 1
     soundness.finish()
+    return counts
 
 
 def _rows(archive: zipfile.ZipFile, table: Table) -> Iterator[dump.Row]:
@@ -261,6 +311,13 @@ def _content(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 def _not_empty(what: object) -> str:
     return _("{what} is not empty: use --force to replace what is there").format(what=what)
+
+
+def _plan(connection: Connection, contents: BackupContents, store: SqlStore, keys: Path) -> RestorePlan:
+    there = _summary(connection, store.log)
+    newest_ms = connection.execute(select(func.max(schema.rooms.c.head_ms)).where(schema.rooms.c.head_seq > 0)).scalar()
+    has_keys = keys.is_dir() and any(keys.iterdir())
+    return RestorePlan(contents, str(store.address), store.log, there.users, there.messages, newest_ms or 0, has_keys)
 
 
 def _fill(

@@ -49,6 +49,7 @@ from lanchat_server.service.tasks import BackgroundTasks
 from lanchat_server.service.threads import FairSemaphore
 from lanchat_server.service.upkeep.housekeeping import HousekeepingContext, run_housekeeping, save
 from lanchat_server.service.upkeep.leasing import LeasePromise
+from lanchat_server.service.upkeep.nightly import run_nightly
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockWatch
@@ -108,6 +109,10 @@ class Service:
         self._next_session = 0
         self._housekeeping = self._make_housekeeping(clock, environment.housekeeping_interval)
         self._housekeeper = self.background(run_housekeeping(self._housekeeping))
+        self._nightly: asyncio.Task[None] | None = None
+        if config.backup_folder is not None:
+            nightly = run_nightly(self.context, config.backup_folder, self._disk_looks, self.count)
+            self._nightly = self.background(nightly)
 
     def _make_context(
         self,
@@ -273,6 +278,8 @@ class Service:
             return max(0.0, end - self._loop.time())
 
         self._housekeeper.cancel()
+        if self._nightly is not None:
+            self._nightly.cancel()
         self.context.backups.give_up()
         self.core.stop()
         while not self.core.finished and left():

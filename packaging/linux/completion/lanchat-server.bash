@@ -6,7 +6,7 @@ _lanchat_server() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         if [[ -n $skip ]]; then skip=; continue; fi
         case $word in
-            --admin-url|--charset|--column|--config|--data-dir|--database|--days|--discovery-port|--display-name|--email|--format|--host|--language|--log-level|--made-by|--name|--password-file|--port|--public-host|--role|--room|--table|--timeout|--users|--uses) skip=1 ;;
+            --admin-url|--backup-folder|--backup-keep|--backup-time|--charset|--column|--config|--data-dir|--database|--days|--discovery-port|--display-name|--email|--format|--host|--keep|--language|--log-level|--made-by|--name|--password-file|--port|--public-host|--role|--room|--table|--timeout|--to|--users|--uses) skip=1 ;;
             -*) ;;
             *) case "$command $word" in
                 "lanchat-server run"|"lanchat-server init-db"|"lanchat-server users"|"lanchat-server users list"|"lanchat-server users add"|"lanchat-server users disable"|"lanchat-server users enable"|"lanchat-server users set-role"|"lanchat-server users reset-password"|"lanchat-server users kick"|"lanchat-server users invite-code"|"lanchat-server users invite-codes"|"lanchat-server users void-code"|"lanchat-server users devices"|"lanchat-server users revoke-device"|"lanchat-server rooms"|"lanchat-server rooms list"|"lanchat-server rooms archive"|"lanchat-server rooms unarchive"|"lanchat-server rooms delete"|"lanchat-server status"|"lanchat-server stop"|"lanchat-server backup"|"lanchat-server restore"|"lanchat-server copy-database"|"lanchat-server import-users"|"lanchat-server import-messages"|"lanchat-server window") command="$command $word" ;;
@@ -15,8 +15,8 @@ _lanchat_server() {
     done
     case $before in
         --config|--password-file|--users) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
-        --admin-url|--charset|--column|--database|--days|--discovery-port|--display-name|--email|--host|--made-by|--name|--port|--public-host|--room|--table|--timeout|--uses) :; return ;;
-        --data-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$current")); return ;;
+        --admin-url|--backup-keep|--backup-time|--charset|--column|--database|--days|--discovery-port|--display-name|--email|--host|--keep|--made-by|--name|--port|--public-host|--room|--table|--timeout|--uses) :; return ;;
+        --backup-folder|--data-dir|--to) compopt -o filenames; COMPREPLY=($(compgen -d -- "$current")); return ;;
         --language) COMPREPLY=($(compgen -W "en ru" -- "$current")); return ;;
         --log-level) COMPREPLY=($(compgen -W "debug info warning error" -- "$current")); return ;;
         --role) COMPREPLY=($(compgen -W "member moderator administrator" -- "$current")); return ;;
@@ -24,10 +24,10 @@ _lanchat_server() {
     esac
     case "$command" in
         "lanchat-server")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --standby --log-level" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level" -- "$current"))
             else COMPREPLY=($(compgen -W "run init-db users rooms status stop backup restore copy-database import-users import-messages window" -- "$current")); fi ;;
         "lanchat-server run")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --log-level --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server init-db")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --admin-url --config --database --data-dir --json --language" -- "$current"))
@@ -93,10 +93,10 @@ _lanchat_server() {
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --timeout --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server backup")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --to --keep --config --database --data-dir --json --language" -- "$current"))
             else compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); fi ;;
         "lanchat-server restore")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --force --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --force --yes --config --database --data-dir --json --language" -- "$current"))
             else compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); fi ;;
         "lanchat-server copy-database")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
@@ -108,7 +108,7 @@ _lanchat_server() {
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --format --table --column --charset --dry-run --room --users --make-accounts --utc --config --database --data-dir --json --language" -- "$current"))
             else compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); fi ;;
         "lanchat-server window")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --log-level --hidden --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level --hidden --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
     esac
 }

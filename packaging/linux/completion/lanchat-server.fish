@@ -6,7 +6,7 @@ function __lanchat_server_command
     for word in $words[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --admin-url --charset --column --config --data-dir --database --days --discovery-port --display-name --email --format --host --language --log-level --made-by --name --password-file --port --public-host --role --room --table --timeout --users --uses
+        else if contains -- $word --admin-url --backup-folder --backup-keep --backup-time --charset --column --config --data-dir --database --days --discovery-port --display-name --email --format --host --keep --language --log-level --made-by --name --password-file --port --public-host --role --room --table --timeout --to --users --uses
             set skip 1
         else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server stop" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server import-users" "lanchat-server import-messages" "lanchat-server window"
             set path "$path $word"
@@ -43,6 +43,9 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l pub
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l no-discovery -d 'do not let clients find this server'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l discovery-port -x -d 'the port on which clients search'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l standby -d 'wait while another server has the database, and take over when it is gone'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l backup-folder -r -F -d 'write a backup into this folder every night'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l backup-keep -x -d 'how many of them are kept'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l backup-time -x -d 'when it is made, by this computer\'s clock'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -l log-level -x -a 'debug info warning error' -d 'how much to log on stderr'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l name -x -d 'the name that people see; else the computer\'s'
@@ -52,6 +55,9 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l no-discovery -d 'do not let clients find this server'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l discovery-port -x -d 'the port on which clients search'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l standby -d 'wait while another server has the database, and take over when it is gone'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l backup-folder -r -F -d 'write a backup into this folder every night'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l backup-keep -x -d 'how many of them are kept'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l backup-time -x -d 'when it is made, by this computer\'s clock'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l log-level -x -a 'debug info warning error' -d 'how much to log on stderr'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l config -r -F -d 'a TOML file; each option can stand there too'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server run"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
@@ -217,6 +223,8 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server stop"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -F
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -l to -r -F -d 'a folder instead, for a file named by the time'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -l keep -x -d 'how many of the backups in the folder are kept; else all'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -l config -r -F -d 'a TOML file; each option can stand there too'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"' -l data-dir -r -F -d 'where keys and the embedded database are'
@@ -225,6 +233,7 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server backup"'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -F
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l force -d 'replace what is there'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l yes -d 'do not ask whether to replace what is there'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l config -r -F -d 'a TOML file; each option can stand there too'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server restore"' -l data-dir -r -F -d 'where keys and the embedded database are'
@@ -272,6 +281,9 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l no-discovery -d 'do not let clients find this server'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l discovery-port -x -d 'the port on which clients search'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l standby -d 'wait while another server has the database, and take over when it is gone'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l backup-folder -r -F -d 'write a backup into this folder every night'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l backup-keep -x -d 'how many of them are kept'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l backup-time -x -d 'when it is made, by this computer\'s clock'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l log-level -x -a 'debug info warning error' -d 'how much to log on stderr'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l hidden -d 'begin as an icon'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server window"' -l config -r -F -d 'a TOML file; each option can stand there too'

@@ -17,7 +17,8 @@ CLIENT_COMMANDS = (
     *("search", "window"),
     *("receipts", "export", "chat", "invite-code", "invite-codes"),
 )
-SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window", "stop", "copy-database"]
+SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window", "stop"]
+SERVER_COMMANDS += ["copy-database", "import-users", "import-messages"]
 
 
 @pytest.fixture(autouse=True)
@@ -168,7 +169,7 @@ def test_translated_argparse_texts_exist_in_argparse() -> None:
         (["users"], "required: ACTION"),
         (["users", "set-role", "anna", "queen"], "invalid choice: 'queen'"),
         (["users", "add"], "required: USER"),
-        (["backup"], "required: FILE"),
+        (["restore"], "required: FILE"),
         (["dance"], "invalid choice: 'dance'"),
     ],
 )

@@ -35,6 +35,11 @@ level = "warning"
 [metrics]
 port = 9000
 
+[backup]
+folder = "backups"
+keep = 3
+time = "23:45"
+
 [limits]
 message_rate = 5
 message_burst = 20
@@ -94,7 +99,7 @@ def test_file_sets_every_setting(tmp_path: Path) -> None:
     plain = load({}, None, {})
     changed = {name for name in ServerConfig.__slots__ if getattr(config, name) != getattr(plain, name)}
     assert changed == set(ServerConfig.__slots__) - {"json_logs"}
-    assert config.data_dir == tmp_path / "state"
+    assert (config.data_dir, config.backup_folder) == (tmp_path / "state", tmp_path / "backups")
     assert config.registration is Registration.INVITE
     assert config.smtp is not None
     assert (config.smtp.port, config.smtp.security) == (2525, "plain")
@@ -239,7 +244,7 @@ def test_guide_shows_the_defaults(tmp_path: Path, guide: str) -> None:
     text = (Path(__file__).parents[3] / "docs" / guide).read_text(encoding="utf-8")
     (example,) = (block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[limits]" in block)
     config, plain = load({}, written(tmp_path, example), {}), load({}, None, {})
-    made_up = {"name", "data_dir", "database", "smtp"}
+    made_up = {"name", "data_dir", "database", "smtp", "backup_folder"}
     assert {name for name in ServerConfig.__slots__ if getattr(config, name) != getattr(plain, name)} == made_up
     shown = set(read_file(written(tmp_path, example)))
     assert shown == set(SETTINGS.values())
