@@ -9,11 +9,11 @@ import contextlib
 import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lanchat.app import api
 from lanchat.app.cleaning import cleaned
+from lanchat.cli.profile import profile_directory
 from lanchat.i18n import _
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
 from lanchat.protocol.problems import ProblemDetails
@@ -55,13 +55,6 @@ def real_client(options: Namespace, on_event: Callable[[api.Event], None]) -> Cl
         raise CliError(FAILED, error_text(error)) from None
     port, policy = options.discovery_port or DISCOVERY_PORT, options.policy or NO_POLICY
     return NetworkClient(profile, on_event, discovery_port=port, use_udp=not options.no_udp, policy=policy)
-
-
-def profile_directory(options: Namespace) -> Path:
-    """`--profile`, else the platform's place."""
-    from lanchat.store.profile import default_profile_directory
-
-    return Path(options.profile).expanduser() if options.profile else default_profile_directory()
 
 
 class Deadline:

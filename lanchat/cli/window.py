@@ -17,7 +17,7 @@ def open_window(options: argparse.Namespace) -> int:
     except ImportError:
         text = _("The window needs Tk, which is not installed; in a terminal use lanchat chat ROOM")
         raise CliError(FAILED, text) from None
-    from lanchat.cli.session import profile_directory
+    from lanchat.cli.profile import profile_directory
     from lanchat.core.policy import NO_POLICY
     from lanchat.ui.launch import run
 
