@@ -9,7 +9,7 @@ tests/unit/test_icons.py compares it with the shapes.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw
 
@@ -113,7 +113,7 @@ def main() -> int:
             picture(shapes, size).save(WINDOW_FOLDER / f"{name}-{size}.png", optimize=True)
         for suffix, sizes in (("ico", ICO_SIZES), ("icns", ICNS_SIZES)):
             *others, largest = [picture(shapes, size) for size in sizes]
-            options = {"sizes": [(size, size) for size in sizes]} if suffix == "ico" else {}
+            options: dict[str, Any] = {"sizes": [(size, size) for size in sizes]} if suffix == "ico" else {}
             largest.save(HERE / f"{name}.{suffix}", append_images=others, **options)
     return 0
 

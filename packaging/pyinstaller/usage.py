@@ -12,17 +12,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from PIL import ImageGrab
+from PIL import ImageChops, ImageGrab
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the helpers of the tests are no installed package
 
 from lanchat import __version__  # noqa: E402
-from lanchat.ui.kit.theme import LIGHT  # noqa: E402
 from tests.support.child import Child  # noqa: E402
 from tests.support.procs import plain_environment  # noqa: E402
 
@@ -31,9 +31,10 @@ CLIENT_MAX, SERVER_MAX = 60e6, 70e6
 WINDOW_MAX = 1.0  # seconds from start to a drawn window
 STARTS = 7
 _LIMIT = 60.0
-_LOOK = 0.01  # seconds between two looks at the screen
-# So many pixels of the accent colour are in a window that is drawn: its button, or the picture beside the name.
-_DRAWN = 60
+_LOOK = 0.02  # seconds between two looks at the screen, which cost 2 ms
+_LOOKED_AT = (200, 100, 900, 620)  # the middle of the window
+# A window that is drawn has at least so many pixels in which blue exceeds red by so much: its button.
+_DRAWN, _BLUE = 2000, 100
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who exist for a minute
 
 
@@ -80,7 +81,7 @@ def rows(place: Place, database: str | None, admin: str | None) -> Iterator[Row]
     if place.display:
         yield _window(place, "client window", place.command("lanchat", "--profile", str(place.scratch / "window")))
         arguments = ("window", "--port", "0", "--no-discovery", "--data-dir", str(place.scratch / "served"))
-        yield _window(place, "server window", place.command("lanchat-server", *arguments))
+        yield _window(place, "server window, serving", place.command("lanchat-server", *arguments))
     yield _attempt("chat, embedded database", lambda: _chat(place, "embedded"))
     if database and admin:
         yield _attempt("init-db", lambda: _init(place, database, admin))
@@ -110,9 +111,9 @@ def _attempt(what: str, run: Callable[[], str]) -> Row:
 
 def _answers(place: Place) -> Iterator[Row]:
     for program in ("lanchat", "lanchat-server"):
-        yield _attempt(f"{program} --version", lambda program=program: _version(place, program))
-        yield _attempt(f"{program} --licences", lambda program=program: _licences(place, program))
-        yield _attempt(f"{program} --check", lambda program=program: _check(place, program))
+        yield _attempt(f"{program} --version", partial(_version, place, program))
+        yield _attempt(f"{program} --licences", partial(_licences, place, program))
+        yield _attempt(f"{program} --check", partial(_check, place, program))
 
 
 def _version(place: Place, program: str) -> str:
@@ -186,10 +187,9 @@ def _start(place: Place, command: Sequence[str]) -> Start:
 
 
 def _is_drawn(display: str) -> bool:
-    screen = ImageGrab.grab(xdisplay=display)
-    wanted = tuple(int(LIGHT.accent[at : at + 2], 16) for at in (1, 3, 5))
-    colours = screen.convert("RGB").getcolors(screen.width * screen.height) or []
-    return sum(count for count, colour in colours if colour == wanted) >= _DRAWN
+    """Whether there is a button in the accent colour, of which the two programs have shades of their own: a blue."""
+    red, _green, blue = ImageGrab.grab(_LOOKED_AT, xdisplay=display).convert("RGB").split()
+    return sum(ImageChops.subtract(blue, red).histogram()[_BLUE:]) >= _DRAWN
 
 
 # --- Conversation -----------------------------------------------------------------------------------------------------
