@@ -4,7 +4,9 @@ In a process of its own: a display that does not answer would stop this one, wit
 """
 
 import contextlib
+import math
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -74,8 +76,16 @@ def _run(command: list[str]) -> tuple[int, str, str]:
     return process.returncode, out, err.strip()
 
 
+def _end_in_time() -> None:
+    """Ends this process, wherever it hangs, when nobody is there any more who would."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(math.ceil(_TIMEOUT) + 1)
+
+
 def open_test_window() -> int:
     """In the process of its own: opens a window, draws in it, and prints Tk's version and its size; the exit code."""
+    _end_in_time()
     try:
         import tkinter as tk
 

@@ -4,6 +4,7 @@ A file belongs to an installed distribution, to the program itself, to Python, o
 `copyright` file. What belongs to none of them ends the build: nothing is handed out without its licence.
 """
 
+import os
 import platform
 import subprocess
 import sys
@@ -66,8 +67,10 @@ def _python_notice() -> LicenceNotice:
 
 def _packages(files: set[Path]) -> set[str]:
     """The Debian packages that these files are of."""
-    if sys.platform != "linux":
-        return set() if not files else sys.exit(f"error: whose are {', '.join(map(str, sorted(files)))}?")
+    if sys.platform == "win32":  # what the system brings along for programs that need it
+        files = {path for path in files if not path.is_relative_to(Path(os.environ["SYSTEMROOT"]).resolve())}
+    if files and sys.platform != "linux":
+        sys.exit(f"error: whose are {', '.join(map(str, sorted(files)))}?")
     return {_package(path) for path in files}
 
 
