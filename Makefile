@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test layer lint databases chaos soak office mutants attacks lab fuzz bench build executables executables-test locks format catalog clean
+.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build executables executables-test locks format catalog clean
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -53,6 +53,10 @@ attacks: ## forgers, guessers, floods, members against a real server, and a host
 lab: ## the table of broken networks (needs root; 6 min, kept until ARGS="--again"); ARGS="--only blackhole" for a part
 	@$(SETUP) test
 	@.venv/bin/python -m tests.lab.matrix $(ARGS)
+
+cluster: ## a Galera cluster and its servers killed, cut off, mended (needs root; 20 min, kept until ARGS="--again"); ARGS="--only killed"
+	@$(SETUP) cluster
+	@.venv/bin/python -m tests.cluster $(ARGS)
 
 bench: ## speed of the product beside its peers, a quarter of an hour; ARGS="--only a,c --quick" for a part
 	@$(SETUP) bench

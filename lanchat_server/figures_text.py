@@ -20,7 +20,9 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
     if report.get("role") == "standby":
         return [
             title,
-            _("Stands by, and answers no clients: {server} serves").format(server=other),
+            _("Stands by, and answers no clients: {server} serves").format(server=other)
+            if other
+            else _("Stands by, and answers no clients: the database is away"),
             _("Database: {url}, {latency:.1f} ms").format(url=database["url"], latency=database["latency_ms"]),
         ]
     lines = [

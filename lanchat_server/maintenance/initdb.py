@@ -82,8 +82,11 @@ def _statements(address: DatabaseAddress, *, with_account: bool) -> list[str]:
 
 
 def _hosts(address: DatabaseAddress) -> tuple[str, ...]:
-    """From where the account may connect: this computer when the server is on it, else from anywhere."""
-    return _LOOPBACK if address.host in _LOOPBACK or "unix_socket" in address.options else ("%",)
+    """From where the account may connect: this computer when a node is on it, anywhere when one is elsewhere."""
+    here = [not host.name or host.name in _LOOPBACK for host in address.hosts]
+    if all(here) or "unix_socket" in address.options:
+        return _LOOPBACK
+    return (*_LOOPBACK, "%") if any(here) else ("%",)
 
 
 def _fill(statement: str, address: DatabaseAddress, host: str) -> str:

@@ -242,10 +242,10 @@ async def _take_lease(
     terms = LeasePromise(config.standby or free is not None).terms(identity_of(keys))
     try:
         if free is None:
-            store.take_lease(this_process(), SYSTEM_CLOCK.wall_ms(), terms)
+            await asyncio.to_thread(store.take_lease, this_process(), SYSTEM_CLOCK.wall_ms(), terms)
         elif not await asyncio.to_thread(store.take_over, this_process(), terms, free.is_free):
             return None
-        return Directory(store.snapshot())
+        return Directory(await asyncio.to_thread(store.snapshot))
     except StoreError as error:
         if free is None:
             raise StartError(str(error)) from error

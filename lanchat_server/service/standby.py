@@ -69,18 +69,19 @@ async def stand_by(
     """Wait until the lease may be taken; None: `stopped` was set before. `begun` is awaited, and then `on_standby`
     called, when there is a server to wait for. `again`: after having served, so a database that is away is waited for.
     Raises StartError."""
-    standby = _Standby(config, stopped, begun, on_standby)
-    store = await standby.open(again)
-    if store is None:
-        return None
-    try:
-        if await standby.watch(store):
-            return FreeLease(store, standby.is_free)
-    except BaseException:
+    async with contextlib.AsyncExitStack() as stack:
+        standby = _Standby(config, stopped, begun, on_standby, stack)
+        store = await standby.open(again)
+        if store is None:
+            return None
+        try:
+            if await standby.watch(store):
+                return FreeLease(store, standby.is_free)
+        except BaseException:
+            store.close()
+            raise
         store.close()
-        raise
-    store.close()
-    return None
+        return None
 
 
 class _Standby:
@@ -92,12 +93,16 @@ class _Standby:
         stopped: asyncio.Event,
         begun: Callable[[], Awaitable[None]],
         on_standby: Callable[[StandbyReady], None],
+        stack: contextlib.AsyncExitStack,
     ) -> None:
         self._config = config
         self._stopped = stopped
         self._begun = begun
         self._on_standby = on_standby
+        self._stack = stack
+        self._listens = False
         self._pool = ThreadPool(1, "standby", 1)
+        stack.push_async_callback(self._pool.close, 0.1)
         self._watch = StandbyWatch()
         # Read in other threads too.
         self._now = asyncio.get_running_loop().time
@@ -113,6 +118,8 @@ class _Standby:
 
     async def open(self, again: bool) -> SqlStore | None:
         """The database; None when the server is to stop. Raises StartError unless it is `again`."""
+        if again:
+            await self._listen()
         while not self._stopped.is_set():
             try:
                 return await self._pool.run(self._open)
@@ -137,21 +144,21 @@ class _Standby:
 
     async def watch(self, store: SqlStore) -> bool:
         """Until the lease may be taken; False when the server is to stop."""
-        async with contextlib.AsyncExitStack() as stack:
-            while not self._stopped.is_set():
-                begun = self._now()
-                try:
-                    held = await self._pool.run(store.lease_holder)
-                    self._latency = self._now() - begun
-                    if self._watch.look(held, begun):
-                        self._say_why(held)
-                        return True
-                    await self._meet(held, stack)
-                    await self._sign(store)
-                except StoreError as error:
-                    self._watch.failed()
-                    log.warning("the database is away: %s", error)
-                await self._pause(LOOK)
+        while not self._stopped.is_set():
+            begun = self._now()
+            try:
+                held = await self._pool.run(store.lease_holder)
+                self._latency = self._now() - begun
+                if self._watch.look(held, begun):
+                    self._check_keys(held)
+                    self._say_why(held)
+                    return True
+                await self._meet(held)
+                await self._sign(store)
+            except StoreError as error:
+                self._watch.failed()
+                log.warning("the database is away: %s", error)
+            await self._pause(LOOK)
         return False
 
     def _say_why(self, held: LeaseHolder) -> None:
@@ -160,30 +167,40 @@ class _Standby:
             reason = f"silent for {silent:.1f} s" if held.renewed_ms else "has ended"
             log.warning("%s is %s: this server takes over", held.holder, reason)
 
-    async def _meet(self, held: LeaseHolder, stack: contextlib.AsyncExitStack) -> None:
+    async def _meet(self, held: LeaseHolder) -> None:
         """A server that was not there before. Raises StartError when it has other keys."""
         if self._holder is not None and held.incarnation == self._holder.incarnation:
             return
         first, self._holder = self._holder is None, held
-        keys = self._same_keys(held)
+        fingerprint = self._check_keys(held)
         log.info("standing by: %s serves", held.holder)
         if first:
+            await self._listen()
+            await self._begun()
+            self._on_standby(StandbyReady(self._config.name, held.holder, fingerprint))
+
+    async def _listen(self) -> None:
+        """For commands on this computer."""
+        if not self._listens:
+            self._listens = True
             admin = AdminChannel(self._config.data_dir, self._administer, stop=self._stopped.set)
             await admin.start()
-            stack.callback(admin.close)
-            await self._begun()
-            self._on_standby(StandbyReady(self._config.name, held.holder, keys.fingerprint))
+            self._stack.callback(admin.close)
 
-    def _same_keys(self, held: LeaseHolder) -> ServerKeys:
+    def _check_keys(self, held: LeaseHolder) -> str:
+        """The fingerprint; empty as long as no server had the database. Raises StartError when the last one that had it
+        has other keys: its clients would take this one for an impostor."""
+        if not held.identity:
+            return ""
         folder = self._config.data_dir / "keys"
         if not has_keys(self._config.data_dir):
-            text = _("A standby needs the keys of the server that serves ({holder}): copy its folder keys to {folder}")
-            raise StartError(text.format(holder=held.holder, folder=folder))
+            text = _("A standby needs the keys of the server that has the database: copy its folder keys to {folder}")
+            raise StartError(text.format(folder=folder))
         keys = load_or_create(self._config.data_dir)
-        if held.identity and held.identity != identity_of(keys):
-            text = _("The keys in {folder} are not those of the server that serves ({holder}): copy its folder keys")
-            raise StartError(text.format(holder=held.holder, folder=folder))
-        return keys
+        if held.identity != identity_of(keys):
+            text = _("The keys in {folder} are not those of the server that has the database: copy its folder keys")
+            raise StartError(text.format(folder=folder))
+        return keys.fingerprint
 
     async def _sign(self, store: SqlStore) -> None:
         """Let the other server know, which then promises to stop without its lease."""
@@ -202,7 +219,7 @@ class _Standby:
         holder = self._holder.holder if self._holder is not None else ""
         if not isinstance(request, wire.Status):
             text = _("This server stands by while {holder} serves: give the command there")
-            raise StoreError(text.format(holder=holder))
+            raise StoreError(text.format(holder=holder) if holder else _("This server waits for its database"))
         return wire.StatusReport(
             name=self._config.name,
             version=__version__,

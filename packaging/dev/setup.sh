@@ -1,18 +1,19 @@
 #!/bin/sh
-# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test | fuzz | bench
+# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test | cluster | fuzz | bench
 #   run   a Python with Tk, a virtual environment `.venv`, the program in it
 #   dev   and the tools that check and test it
 #   test  and the Debian packages with the servers and screens that tests use
 #   fuzz  what dev installs, and what searches for hostile input with coverage
 #   locks what dev installs, and what renews packaging/locks
 #   bench what test installs, the chat servers that benchmarks compare with, and what draws the plots
+#   cluster what test installs, and a database server that copies its state to others
 #   newest | lowest   what test installs, in the newest or lowest versions that pyproject.toml allows: without locks
 # Python packages come in the versions and with the hashes of packaging/locks, from wheels only. A stamp in `.venv`
 # makes the second call return at once. Debian packages are installed without starting any service.
 set -eu
 cd "$(dirname "$0")/../.."
 
-level=${1:?run, dev, test, fuzz, locks, bench, newest or lowest}
+level=${1:?run, dev, test, fuzz, locks, bench, cluster, newest or lowest}
 log=.cache/setup.log
 mkdir -p .cache
 : >"$log"
@@ -105,6 +106,15 @@ cc:gcc
 /usr/include/stdlib.h:libc6-dev
 /usr/include/sodium.h:libsodium-dev
 /usr/include/sqlite3.h:libsqlite3-dev
+'
+
+# What a Galera cluster needs besides; its scripts come with the package that has the service.
+cluster_needs='
+/usr/lib/galera/libgalera_smm.so:galera-4
+wsrep_sst_rsync:mariadb-server
+rsync:rsync
+lsof:lsof
+ss:iproute2
 '
 
 install_missing() { # install_missing NEED...
@@ -213,6 +223,8 @@ prepare dev install_tools
 # shellcheck disable=SC2086  # lists of words
 install_missing $test_needs
 [ "$level" = test ] && exit
+# shellcheck disable=SC2086
+[ "$level" = cluster ] && { install_missing $cluster_needs; exit; }
 [ "$level" = newest ] && { prepare locks install_locker; install_unlocked highest; exit; }
 [ "$level" = lowest ] && { prepare locks install_locker; install_unlocked lowest-direct; exit; }
 # shellcheck disable=SC2086

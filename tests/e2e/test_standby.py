@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.procs import ROOT, ServerProcess, plain_environment
+from tests.support.procs import ROOT, ServerProcess, plain_environment, run_client
 from tests.support.standby import StandbyProcess
 from tests.support.waiting import patient
 
@@ -106,14 +106,48 @@ def refusal(data_dir: Path, database: str) -> str:
 
 def test_standby_without_the_keys_is_refused(first: ServerProcess, tmp_path: Path, mariadb_url: str) -> None:
     assert "copy its folder keys to" in refusal(tmp_path / "second", mariadb_url)
+    first.stop()
+    # Nor does it begin with keys of its own when nobody serves.
+    assert "copy its folder keys to" in refusal(tmp_path / "second", mariadb_url)
     assert not (tmp_path / "second" / "keys").exists()
 
 
 def test_standby_with_other_keys_is_refused(first: ServerProcess, tmp_path: Path, mariadb_url: str) -> None:
     with ServerProcess(tmp_path / "second"):  # makes keys
         pass
-    assert "are not those of the server that serves" in refusal(tmp_path / "second", mariadb_url)
+    assert "are not those of the server that has the database" in refusal(tmp_path / "second", mariadb_url)
+
+
+def test_two_standbys_on_a_new_database_begin_by_themselves(tmp_path: Path, mariadb_url: str) -> None:
+    with StandbyProcess(tmp_path / "first", mariadb_url, free_port()) as first:
+        first.wait_event("ready", 60.0)
+        shutil.copytree(tmp_path / "first" / "keys", tmp_path / "second" / "keys")
+        with StandbyProcess(tmp_path / "second", mariadb_url, free_port()) as second:
+            second.wait_event("standby", 60.0)
+            first.stop()
+            second.wait_event("ready", 30.0)
 
 
 def test_standby_on_an_embedded_database_is_refused(tmp_path: Path) -> None:
     assert "needs a MySQL or MariaDB server" in refusal(tmp_path / "data", f"sqlite:///{tmp_path}/chat.db")
+
+
+def test_invite_link_of_a_pair_leads_to_whichever_serves(tmp_path: Path, mariadb_url: str) -> None:
+    """Two computers, which are two loopback addresses here, with the same port."""
+    port, discovery = free_port(), free_port()
+    both = ["--public-host", "127.0.0.1, 127.0.0.2"]
+    options: dict[str, Any] = {"database": mariadb_url, "discovery_port": discovery, "port": port}
+    with ServerProcess(tmp_path / "first", host="127.0.0.1", extra=[*both, "--standby"], **options) as first:
+        first.add_account("administrator")
+        assert first.invite.startswith(f"lanchat://127.0.0.1:{port}/?also=127.0.0.2:{port}#")
+        shutil.copytree(tmp_path / "first" / "keys", tmp_path / "second" / "keys")
+        more = ["--host", "127.0.0.2", *both]
+        with StandbyProcess(tmp_path / "second", mariadb_url, discovery, port=port, extra=more) as second:
+            second.wait_event("standby", 60.0)
+            first.stop()
+            second.wait_event("ready", 30.0)
+            argv = ["--invite", first.invite, "--user", "anna", "--timeout", "30"]
+            environment = {"LANCHAT_PASSWORD": "correct horse"}
+            for command_line in (["register"], ["send", "general", "hello"]):
+                done = run_client([*argv, *command_line], tmp_path / "anna", env=environment, timeout=90)
+                assert done.returncode == 0, done.stderr

@@ -20,13 +20,14 @@ class StandbyProcess(Child):
         database: str,
         discovery_port: int,
         *,
+        port: int = 0,
         namespace: str | None = None,
         extra: Sequence[str] = (),
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
         argv = [sys.executable, "-m", "lanchat_server", "run", "--json", "--standby", "--data-dir", str(data_dir)]
-        argv += ["--database", database, "--port", "0", "--discovery-port", str(discovery_port), *extra]
+        argv += ["--database", database, "--port", str(port), "--discovery-port", str(discovery_port), *extra]
         super().__init__(in_namespace(namespace, argv), env=plain_environment(data_dir), cwd=ROOT)
 
     def wait_event(self, kind: str, timeout: float, count: int = 1) -> dict[str, Any]:
