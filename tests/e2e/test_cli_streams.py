@@ -66,11 +66,20 @@ def stderr_text(done: "subprocess.CompletedProcess[bytes]") -> str:
 
 
 @pytest.mark.parametrize("streams", STREAMS)
-@pytest.mark.parametrize("argv", [(*CLIENT, "--help"), (*SERVER, "--version")])
-def test_help_and_version_with_broken_streams(argv: tuple[str, ...], streams: str, tmp_path: Path) -> None:
-    done = shell(argv, STREAMS[streams], tmp_path)
+@pytest.mark.parametrize("program", [CLIENT, SERVER])
+def test_help_with_broken_streams(program: tuple[str, ...], streams: str, tmp_path: Path) -> None:
+    done = shell((*program, "--help"), STREAMS[streams], tmp_path)
     assert stderr_text(done).count("\n") <= 1 or "closed output" in streams  # help goes to stderr then
     assert done.returncode == (1 if streams == "full output" else 0)
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("program", [CLIENT, SERVER])
+def test_version_with_broken_streams(program: tuple[str, ...], streams: str, tmp_path: Path) -> None:
+    done = shell((*program, "--version"), STREAMS[streams], tmp_path)
+    lost = streams in ("full output", "closed output", "closed output and error", "all closed")
+    assert stderr_text(done).count("\n") == (lost and "error" not in streams and streams != "all closed")
+    assert done.returncode == lost
 
 
 @pytest.mark.parametrize("streams", STREAMS)

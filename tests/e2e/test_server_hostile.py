@@ -20,6 +20,7 @@ from lanchat.protocol.log.messages import Header, Kind, Message
 from lanchat.protocol.wire import decode_server_datagram_untrusted, encode_datagram, pack_frame
 from tests.support.procs import ServerProcess
 from tests.support.raw import ANSWER_MAX, RawClient, another_address, tls_connect
+from tests.support.waiting import patient
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,20 @@ def test_unauthenticated_connections_do_not_block_logins(server: ServerProcess, 
             sock.close()
 
 
+def pongs(sock: socket.socket, session: RawClient) -> list[Any]:
+    """Those that come, the first within a long time, until nothing comes for the socket's timeout. What else the
+    server sends to the session, such as heartbeats, is not looked at."""
+    found: list[Any] = []
+    quiet = sock.gettimeout()
+    with contextlib.suppress(TimeoutError):
+        while True:
+            sock.settimeout(quiet if found else patient(10))
+            frames = decode_server_datagram_untrusted(session.opener.open_untrusted(sock.recv(2048)))
+            found += [frame for frame in frames if isinstance(frame, wire.Pong)]
+    sock.settimeout(quiet)
+    return found
+
+
 def test_unauthentic_and_replayed_datagrams_get_no_answer(server: ServerProcess, witness: RawClient) -> None:
     rng = random.Random(3)
     good = witness.sealer.seal(encode_datagram([wire.Ping(1)]))
@@ -162,14 +177,9 @@ def test_unauthentic_and_replayed_datagrams_get_no_answer(server: ServerProcess,
         sock.settimeout(0.5)
         with pytest.raises(TimeoutError):
             sock.recv(2048)
-        # The real one is answered, once.
-        sock.send(good)
-        answer = decode_server_datagram_untrusted(witness.opener.open_untrusted(sock.recv(2048)))
-        assert answer == [wire.Pong(1)]
-        for _ in range(5):
+        for _ in range(6):
             sock.send(good)
-        with pytest.raises(TimeoutError):
-            sock.recv(2048)
+        assert pongs(sock, witness) == [wire.Pong(1)]
 
 
 def test_sealed_datagram_with_invalid_frames_is_dropped(server: ServerProcess, witness: RawClient) -> None:
@@ -181,7 +191,7 @@ def test_sealed_datagram_with_invalid_frames_is_dropped(server: ServerProcess, w
         with pytest.raises(TimeoutError):
             sock.recv(2048)
         sock.send(witness.sealer.seal(encode_datagram([wire.Ping(7)])))
-        assert decode_server_datagram_untrusted(witness.opener.open_untrusted(sock.recv(2048))) == [wire.Pong(7)]
+        assert pongs(sock, witness) == [wire.Pong(7)]
 
 
 def test_replayed_datagram_does_not_move_a_sessions_address(server: ServerProcess, witness: RawClient) -> None:
@@ -194,6 +204,7 @@ def test_replayed_datagram_does_not_move_a_sessions_address(server: ServerProces
         for sock in (mine, thief):
             sock.connect(("127.0.0.1", server.port))
             sock.settimeout(0.3)
+        mine.settimeout(patient(10))
         mine.send(second)
         assert mine.recv(2048)
         thief.send(first)
