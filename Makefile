@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build executables executables-test locks format catalog clean
+.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build executables executables-test locks format catalog clean windows-test
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -77,6 +77,10 @@ executables-test: ## the same in bare chroots of Debian 12 and 13, without Pytho
 locks: ## renew packaging/locks, the versions and hashes of all that is installed, and say what changed; ARGS=--keep
 	@$(SETUP) locks
 	@.venv/bin/python packaging/dev/locks.py $(ARGS)
+
+windows-test: ## the unit and end-to-end tests with Python for Windows under Wine (root; made when missing); ARGS="unit -- -k name" for a part
+	@$(SETUP) dev
+	@.venv/bin/python packaging/windows/suites.py $(ARGS)
 
 format: ## bring the code into the project's style
 	@$(SETUP) dev

@@ -19,7 +19,9 @@ from lanchat.cli.lines import person_text
 from lanchat.cli.listen import EventView
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
+from lanchat.i18n.input_rules import not_text
 from lanchat.protocol.codes import PresenceState
+from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.terminal.exits import DONE, NOT_STORED, USAGE, CliError
 from lanchat.terminal.output import OutputWriter, shown
@@ -156,10 +158,14 @@ class Conversation:
         self._follower.catch_up(self._view)
 
     async def _take_lines(self, typed: TypedLines) -> None:
-        while (line := await typed.next()) is not None:
+        while True:
             try:
-                if not await self._take(line):
+                line = await typed.next()
+                if line is None or not await self._take(line):
                     return
+            except ProtocolError as error:
+                self._failed = USAGE
+                self._output.warn(_("A line was not sent: {reason}").format(reason=not_text(error)))
             except api.CommandError as error:
                 if not has_terminal():
                     self._failed = code_of(error)

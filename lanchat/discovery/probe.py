@@ -10,11 +10,14 @@ import contextlib
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, cast
 
 from lanchat.platform.interfaces import (
     LIMITED_BROADCAST,
+    REOPEN_PAUSE,
+    STOPS_READING,
     Interface,
     broadcast_addresses,
     ignore_port_unreachable,
@@ -58,6 +61,9 @@ class Prober:
         self._paths: list[tuple[asyncio.DatagramTransport, list[str]]] = []
         self._ipv6: asyncio.DatagramTransport | None = None
         self._ipv6_hosts: list[str] = []
+        self._sending = False
+        self._closed = False
+        self._tasks: set[asyncio.Future[None]] = set()
 
     async def open(self, interfaces: Sequence[Interface], hosts: Sequence[str]) -> None:
         """Opens sockets, and sends from each as soon as it is open.
@@ -72,29 +78,75 @@ class Prober:
         for interface in interfaces:
             for own in interface.addresses:
                 await self._add(str(own.ip), [*broadcast_addresses(own), DISCOVERY_GROUP])
+        await self._add_ipv6()
+
+    async def _add_ipv6(self) -> None:
         with contextlib.suppress(OSError):
-            sock = _ipv6_socket()
-            loop = asyncio.get_running_loop()
-            self._ipv6, _ = await loop.create_datagram_endpoint(lambda: _Receiver(self._receive), sock=sock)
-            self._ask_ipv6_hosts(self._ipv6)
+            self._ipv6 = await self._endpoint(_ipv6_socket(), self._lose_ipv6)
+            with self._asking():
+                self._ask_ipv6_hosts(self._ipv6)
 
     async def _add(self, address: str, hosts: list[str]) -> None:
+        def lost(transport: asyncio.DatagramTransport) -> None:
+            self._paths.remove((transport, hosts))
+            self._later(partial(self._add, address, hosts))
+
         with contextlib.suppress(OSError):
-            sock = _probe_socket(address)
-            loop = asyncio.get_running_loop()
-            transport, _ = await loop.create_datagram_endpoint(lambda: _Receiver(self._receive), sock=sock)
+            transport = await self._endpoint(_probe_socket(address), lost)
             self._paths.append((transport, hosts))
-            self._send_from(transport, hosts)
+            with self._asking():
+                self._send_from(transport, hosts)
+
+    async def _endpoint(
+        self, sock: socket.socket, lost: Callable[[asyncio.DatagramTransport], None]
+    ) -> asyncio.DatagramTransport:
+        """Raises OSError. `lost` is called when nothing is read from the socket any more, which is closed then."""
+
+        def failed(transport: asyncio.DatagramTransport) -> None:
+            self.dropped["socket error"] += 1
+            # A datagram that could not be sent is what the other paths are for.
+            if STOPS_READING and not self._sending and not self._closed and not transport.is_closing():
+                transport.abort()
+                lost(transport)
+
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Receiver(self._receive, failed), sock=sock)
+        return transport
+
+    def _lose_ipv6(self, _transport: asyncio.DatagramTransport) -> None:
+        self._ipv6 = None
+        self._later(self._add_ipv6)
+
+    def _later(self, opening: Callable[[], Awaitable[None]]) -> None:
+        """The same may fail again: not at once."""
+
+        async def wait() -> None:
+            await asyncio.sleep(REOPEN_PAUSE)
+            if not self._closed:
+                await opening()
+
+        self._tasks.add(task := asyncio.ensure_future(wait()))
+        task.add_done_callback(self._tasks.discard)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What fails meanwhile is a datagram that could not be sent."""
+        self._sending = True
+        try:
+            yield
+        finally:
+            self._sending = False
 
     def send(self) -> None:
         """One more round. From the second on it goes to the group of IPv6 as well: where both are spoken, the address
         of IPv4, which is the same on all computers, shall be the first."""
-        for transport, hosts in self._paths:
-            self._send_from(transport, hosts)
-        if self._ipv6 is not None:
-            self._ask_ipv6_hosts(self._ipv6)
-            for index in ipv6_indexes():
-                self._ipv6.sendto(self._probe, (DISCOVERY_GROUP_IPV6, self._port, 0, index))
+        with self._asking():
+            for transport, hosts in self._paths:
+                self._send_from(transport, hosts)
+            if self._ipv6 is not None:
+                self._ask_ipv6_hosts(self._ipv6)
+                for index in ipv6_indexes():
+                    self._ipv6.sendto(self._probe, (DISCOVERY_GROUP_IPV6, self._port, 0, index))
 
     def _ask_ipv6_hosts(self, transport: asyncio.DatagramTransport) -> None:
         for host in self._ipv6_hosts:
@@ -107,6 +159,9 @@ class Prober:
 
     def close(self) -> None:
         """Closes all sockets at once; no answer is taken any more. A second call does nothing."""
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
         for transport, _ in self._paths:
             transport.abort()
         self._paths.clear()
@@ -126,10 +181,21 @@ class Prober:
 
 
 class _Receiver(asyncio.DatagramProtocol):
-    """Hands datagrams on. Errors of single sends (no route, filtered) are what the other paths are for."""
+    """Hands datagrams on, and that the socket had an error."""
 
-    def __init__(self, receive: Callable[[bytes, str], None]) -> None:
+    def __init__(
+        self, receive: Callable[[bytes, str], None], failed: Callable[[asyncio.DatagramTransport], None]
+    ) -> None:
         self._receive = receive
+        self._failed = failed
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def error_received(self, exc: Exception) -> None:
+        if self._transport is not None:
+            self._failed(self._transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         self._receive(data, zoned(addr))

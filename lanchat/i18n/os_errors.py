@@ -7,6 +7,7 @@ from lanchat.protocol.problems import Problem
 FILE_TEXTS = {
     Problem.OTHER_OWNER: N_("it belongs to another user"),
     Problem.WRITABLE_BY_ALL: N_("everybody may write to it; use chmod o-w"),
+    Problem.OPEN_TO_OTHERS: N_("others on this computer can read it, and its rights cannot be changed"),
     Problem.SYMBOLIC_LINK: N_("it is a symbolic link"),
     Problem.NOT_A_FILE: N_("it is not a file"),
     Problem.STDIN_CLOSED: N_("standard input is closed"),

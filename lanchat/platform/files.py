@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from lanchat.platform.access import keep_to_owner
 from lanchat.protocol.problems import Problem, ProblemDetails
 
 PRIVATE = 0o600
@@ -31,7 +32,8 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/(self|thread-self|[0-9]+))/fd/([0-9]{1,9
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 # Windows renames nothing that another program has open (access denied, in use, locked): virus scanners and indexers
 # open each new file for a moment. So it is tried again, for a second in all.
-_BUSY_ERRORS = frozenset((5, 32, 33))
+_IN_USE_ERRORS = frozenset((32, 33))
+_BUSY_ERRORS = _IN_USE_ERRORS | {5}
 _BUSY_PAUSES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.4)
 # Of destinations that are neither finished nor abandoned.
 _drafts: set[Path] = set()
@@ -69,7 +71,7 @@ def replace(source: str | Path, target: str | Path) -> None:
 
 def is_in_use(error: OSError) -> bool:
     """Whether Windows refused something because another program has the file open."""
-    return getattr(error, "winerror", None) in _BUSY_ERRORS
+    return getattr(error, "winerror", None) in _IN_USE_ERRORS
 
 
 def _again_while_busy(move: Callable[[Any, Any], None], source: str | Path, target: str | Path) -> None:
@@ -77,7 +79,7 @@ def _again_while_busy(move: Callable[[Any, Any], None], source: str | Path, targ
         try:
             return move(source, target)
         except OSError as error:
-            if not is_in_use(error):
+            if getattr(error, "winerror", None) not in _BUSY_ERRORS:
                 raise
         time.sleep(pause)
     return move(source, target)
@@ -96,9 +98,13 @@ def make_folders(folder: Path) -> None:
     """Create it and what is above it, for this user alone whatever the umask is; leave what exists. Raises OSError."""
     if folder.is_dir():
         return
-    if not folder.parent.is_dir():
+    above = folder.parent.is_dir()
+    if not above:
         make_folders(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
+    if above:  # what is in it has the same rights
+        with contextlib.suppress(OSError):  # a file system without rights, as on a stick
+            keep_to_owner(folder)
 
 
 def check_private_folder(folder: Path, *, strict: bool = True) -> None:

@@ -27,6 +27,11 @@ _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 # The octets of SIO_UDP_CONNRESET (Windows, mstcpip.h).
 _SIO_UDP_CONNRESET = 0x9800000C
 
+# Whether the event loop reads no more from a UDP socket once a receive has failed: such a socket is opened anew.
+STOPS_READING = sys.platform == "win32"
+# Seconds before that: the same may fail again.
+REOPEN_PAUSE = 0.1
+
 
 class Interface(msgspec.Struct, frozen=True):
     """One network interface with its IPv4 addresses (`addresses`) and its IPv6 addresses without zone (`ipv6`); one of

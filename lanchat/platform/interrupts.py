@@ -11,6 +11,12 @@ except ImportError:
     import signal
 
 INTERRUPTED = 130
+# What asks a program to end in order: Ctrl-C, `kill`, and on Windows Ctrl-Break.
+STOP_SIGNALS: tuple[int, ...] = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *([signal.SIGBREAK] if hasattr(signal, "SIGBREAK") else []),
+)
 
 Handler = Callable[[int, FrameType | None], object]
 # Raises KeyboardInterrupt.
@@ -18,8 +24,10 @@ raise_interrupt: Handler = signal.default_int_handler
 
 
 def handle_interrupts(handler: Handler) -> None:
-    """From now on Ctrl-C calls `handler`. Main thread."""
-    signal.signal(signal.SIGINT, handler)
+    """From now on Ctrl-C, and Ctrl-Break on Windows, calls `handler`. Main thread."""
+    for number in STOP_SIGNALS:
+        if number != signal.SIGTERM:
+            signal.signal(number, handler)
 
 
 def leave_at_once(number: int, frame: FrameType | None) -> None:

@@ -26,6 +26,7 @@ class Problem(enum.Enum):
     # Files (lanchat.platform)
     OTHER_OWNER = "it belongs to another user"
     WRITABLE_BY_ALL = "everybody may write to it; use chmod o-w"
+    OPEN_TO_OTHERS = "others on this computer can read it, and its rights cannot be changed"
     SYMBOLIC_LINK = "it is a symbolic link"
     NOT_A_FILE = "it is not a file"
     STDIN_CLOSED = "standard input is closed"
@@ -48,6 +49,7 @@ class Problem(enum.Enum):
     COPY_INTERRUPTED = "the local copy of room {room} does not continue here"
     COPY_RECOVERED = "the local copy was damaged and is set aside as {file}; {kept}"
     COPY_REPLACED = "the local copy was damaged and another process replaced it"
+    COPY_IN_USE = "the local copy {file} is damaged and another process has it open"
     MESSAGES_KEPT = "{count} messages that were not sent yet are kept"
     NOT_WRITABLE = "it may not be written"
     DISK_FULL = "the disk is full"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform.files import make_private_folder, os_reason, refuse_no_file
+from lanchat.platform.files import is_in_use, make_private_folder, os_reason, refuse_no_file
 from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.store import rescue
 from lanchat.store.file_lock import locked
@@ -255,6 +255,8 @@ class Database:
         return False
 
     def _failure(self, error: Exception) -> LocalStoreError:
+        if isinstance(error, OSError) and is_in_use(error):
+            return LocalStoreError(Problem.COPY_IN_USE, file=str(self._path))
         reason = _reason(error)
         if _means_unwritable(error):
             reason = _unwritable(self._path.parent) or reason
@@ -310,7 +312,7 @@ def _refuse_read_only(connection: sqlite3.Connection) -> None:
 def _means_unwritable(error: Exception) -> bool:
     """SQLite says in many ways that it cannot make or extend a file."""
     if isinstance(error, OSError):
-        return error.errno in _UNWRITABLE
+        return error.errno in _UNWRITABLE and not is_in_use(error)
     return _code(error) in (
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR,

@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from lanchat.platform.files import aside_names, next_aside_name, rename, sync_file, sync_folder
@@ -44,10 +44,17 @@ class Rescue(NamedTuple):
     kept: int
 
 
+def sqlite_uri(path: PurePath, query: str) -> str:
+    """The name under which SQLite opens an absolute path. It takes no host in it: that of a folder of the network
+    (\\\\host\\share on Windows) is part of the path."""
+    uri = path.as_uri()
+    return f"{uri if uri.startswith('file:///') else uri.replace('file://', 'file:////', 1)}?{query}"
+
+
 def connect(path: Path, busy_timeout: float = 5.0) -> sqlite3.Connection:
     """A connection to an existing file, in autocommit, for any thread (the caller locks). Raises sqlite3.Error."""
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+        sqlite_uri(path.absolute(), "mode=rw"),
         uri=True,
         timeout=busy_timeout,
         isolation_level=None,
@@ -72,7 +79,7 @@ def connect_without_writing(path: Path) -> sqlite3.Connection:
             with contextlib.suppress(OSError, sqlite3.Error):
                 return _connect_to_copy(path, folder)
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None, check_same_thread=False
+        sqlite_uri(path.absolute(), "mode=ro&immutable=1"), uri=True, isolation_level=None, check_same_thread=False
     )
     _distrust(connection)
     return connection

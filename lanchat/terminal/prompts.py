@@ -169,7 +169,7 @@ class TypedLines:
 
     def __init__(self, printed: deque[str]) -> None:
         """`printed`: the newest lines on the screen, kept by whoever prints."""
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._lines: asyncio.Queue[str | ProtocolError | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         edits = sys.platform != "win32" and has_terminal()
         self._typing = Typing(self.PROMPT, self._take, printed) if edits else None
@@ -177,8 +177,11 @@ class TypedLines:
             threading.Thread(target=self._read, daemon=True).start()
 
     async def next(self) -> str | None:
-        """The next line; None at the end of input, and after that for ever."""
+        """The next line; None at the end of input, and after that for ever. Raises ProtocolError for one that is no
+        text."""
         line = await self._lines.get()
+        if isinstance(line, ProtocolError):
+            raise line
         if line is None:
             self._lines.put_nowait(None)
         return line
@@ -202,16 +205,21 @@ class TypedLines:
                 self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
                 if line is None:
                     return
+                if isinstance(line, ProtocolError) and "UTF-16" in str(line):  # what follows cannot be told apart
+                    self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
+                    return
 
-    def _read_line(self) -> str | None:
+    def _read_line(self) -> str | ProtocolError | None:
         try:
             if has_terminal():
                 return input(self.PROMPT)
             octets = sys.stdin.buffer.readline()
         except (EOFError, OSError, ValueError, AttributeError):
             return None
-        # What is not UTF-8 becomes a mark that people see; a line is never lost because of one octet.
-        return octets.decode("utf-8", "replace").rstrip("\r\n") if octets else None
+        try:
+            return decode_text_untrusted(octets).rstrip("\r\n") if octets else None
+        except ProtocolError as error:  # a pipe in a code page of Windows: nobody can say which
+            return error
 
 
 class Typing:

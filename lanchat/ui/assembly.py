@@ -4,6 +4,7 @@ launch.py makes it for the command line. `Window` holds what lives as long as th
 commands. A page is made anew when theme, language or text size change; nothing is kept in widgets.
 """
 
+import _thread
 import contextlib
 import logging
 import signal
@@ -12,6 +13,7 @@ import threading
 import time
 import tkinter as tk
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 from lanchat.app import api
@@ -20,6 +22,8 @@ from lanchat.app.problems import broken
 from lanchat.core.policy import LANGUAGE, TEXT_SIZE, THEME, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
+from lanchat.platform.console import stopping_with_console
+from lanchat.platform.interrupts import STOP_SIGNALS
 from lanchat.protocol.text.identity import tidy_address
 from lanchat.ui import dialogs
 from lanchat.ui.kit.canvas import glyphs
@@ -125,7 +129,8 @@ class Window:
         self._catch_signals()
         self.root.after(_IDLE_CHECK_MS, self._check_idle)
         self.root.after(_SAVE_MS, self._save_often)
-        self.root.mainloop()
+        with stopping_with_console(partial(_thread.interrupt_main, signal.SIGTERM)):
+            self.root.mainloop()
         return 0
 
     def _begin(self) -> None:
@@ -150,7 +155,7 @@ class Window:
 
     def _catch_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOP_SIGNALS:
                 # Not at once: the handler may run in the middle of anything.
                 signal.signal(number, lambda number, frame: self.root.after(0, self.quit))
             self._wakeup.ring_on_signals()

@@ -86,6 +86,10 @@ TEXTS = {
         "The local copy was damaged: it is set aside as {file} and read again from the server; {kept}"
     ),
     Problem.COPY_REPLACED: N_("The local copy was damaged and another LAN Chat on this computer replaced it"),
+    Problem.COPY_IN_USE: N_(
+        "The local copy {file} is damaged and another LAN Chat on this computer has it open: close that one and try"
+        " again"
+    ),
     Problem.NOT_WRITABLE: N_("it may not be written"),
     Problem.DISK_FULL: N_("the disk is full"),
     Problem.LOCKED: N_("another program keeps it locked"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanchat.i18n import LANGUAGES, _, set_language
 from lanchat.i18n.os_errors import os_error_text
+from lanchat.platform.interrupts import STOP_SIGNALS
 from lanchat.terminal.arguments import (
     N_,
     CommandSpec,
@@ -335,7 +336,9 @@ def fail(text: str, code: int = FAILED) -> int:
 def serve(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     """Run until SIGTERM or Ctrl-C."""
     # Until the service has its own handlers nothing is under way: ending is then all that a signal asks for.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in STOP_SIGNALS:
+        if number != signal.SIGINT:
+            signal.signal(number, _interrupt)
     from lanchat_server.service.errors import StartError
     from lanchat_server.service.server import ServerReady
     from lanchat_server.service.server import serve as serve_until_told

@@ -8,11 +8,13 @@ Without this a crash right after the commit would leave a server without keys, a
 to every client an impostor.
 """
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from lanchat.platform.access import keep_to_owner
 from lanchat.platform.files import create_private, rename, sync_folder
 from lanchat_server.core.model import LogState
 
@@ -25,6 +27,8 @@ def stage(keys: Path, log: LogState, files: Iterable[tuple[str, bytes]]) -> None
     """Make keys ready, durably, for the moment when the log has this state. Raises OSError."""
     draft = Path(tempfile.mkdtemp(prefix=".keys-", dir=keys.parent))  # mkdtemp makes it with mode 0700
     try:
+        with contextlib.suppress(OSError):  # refused when the keys are read
+            keep_to_owner(draft)
         for name, content in files:
             create_private(draft / name, content)
         sync_folder(draft)

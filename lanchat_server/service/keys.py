@@ -4,6 +4,7 @@ Made at the first start, kept in `<data dir>/keys` with mode 0600, part of every
 in practice, because clients pin it: renewing it would look like another server.
 """
 
+import contextlib
 import hashlib
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
+from lanchat.platform.access import keep_to_owner
 from lanchat.platform.files import (
     check_private_folder,
     close_to_others,
@@ -66,6 +68,7 @@ def load_or_create(data_dir: Path) -> ServerKeys:
         )
     try:
         check_private_folder(directory, strict=False)
+        keep_to_owner(directory)
         for name in names:
             close_to_others(directory / name)
         return _load(directory)
@@ -103,6 +106,8 @@ def _create(directory: Path) -> None:
     not leave some of them, which nobody could tell from a loss."""
     make_private_folder(directory.parent, strict=False)
     draft = Path(tempfile.mkdtemp(prefix=".keys-", dir=directory.parent))  # mkdtemp makes it with mode 0700
+    with contextlib.suppress(OSError):  # refused when the keys are read
+        keep_to_owner(draft)
     identity = Ed25519PrivateKey.generate()
     create_private(draft / LOG_KEY, private_pem(Ed25519PrivateKey.generate()))
     create_private(draft / IDENTITY_KEY, private_pem(identity))

@@ -18,8 +18,10 @@ from msgspec.structs import replace
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.clock import SYSTEM_CLOCK
+from lanchat.platform.console import stopping_with_console
 from lanchat.platform.files import make_private_folder
 from lanchat.platform.interfaces import outside_addresses
+from lanchat.platform.interrupts import STOP_SIGNALS
 from lanchat.platform.ports import claim, listen
 from lanchat.protocol import wire
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
@@ -120,7 +122,9 @@ async def serve(
     """Run until SIGTERM, Ctrl-C or `stop`. `on_ready` and `on_standby` are called each time when the server begins to
     serve, or to stand by. Raises StartError with one line for a person."""
     stopped, stands_by, served = stop or asyncio.Event(), config.standby, False
+    loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(stopping_with_console(lambda: loop.call_soon_threadsafe(stopped.set)))
         begun = _once(lambda: stack.enter_async_context(Supervisor()))
         while not stopped.is_set():
             free: FreeLease | None = None
@@ -344,10 +348,10 @@ def _handle_signals(stopped: asyncio.Event, stack: contextlib.AsyncExitStack) ->
     loop = asyncio.get_running_loop()
     if sys.platform == "win32":
         with contextlib.suppress(ValueError):  # not the main thread: the window stops the server itself
-            signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(stopped.set))
-            signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stopped.set))
+            for number in STOP_SIGNALS:
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
         return
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         with contextlib.suppress(ValueError, RuntimeError):
             loop.add_signal_handler(number, stopped.set)
             stack.callback(loop.remove_signal_handler, number)

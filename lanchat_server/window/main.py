@@ -3,6 +3,7 @@
 The window asks its queue ten times a second; no other thread ever calls Tk, so neither can wait for the other.
 """
 
+import _thread
 import contextlib
 import logging
 import os
@@ -10,9 +11,12 @@ import queue
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from lanchat.i18n import _
+from lanchat.platform.console import stopping_with_console
+from lanchat.platform.interrupts import STOP_SIGNALS
 from lanchat.platform.taskbar import SERVER_ID, name_program
 from lanchat.terminal.output import OutputWriter
 from lanchat_server.config import ServerConfig
@@ -161,11 +165,12 @@ def _collected_log(level: str) -> Iterator[WindowLog]:
 
 @contextlib.contextmanager
 def _signals(close: Any) -> Iterator[None]:
-    """SIGTERM and Ctrl-C close the window. Python looks for them whenever the window takes its turn."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, lambda _number, _frame: close()) for number in numbers}
+    """SIGTERM, Ctrl-C and the end of a console close the window. Python looks for them whenever the window takes its
+    turn."""
+    before = {number: signal.signal(number, lambda _number, _frame: close()) for number in STOP_SIGNALS}
     try:
-        yield
+        with stopping_with_console(partial(_thread.interrupt_main, signal.SIGTERM)):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -16,6 +16,7 @@ honest client out of it within a second, and the honest one needs some milliseco
 import asyncio
 import contextlib
 import logging
+import select
 import socket
 import ssl
 import sys
@@ -39,6 +40,8 @@ ACCEPT_MAX = 32
 HANDSHAKES_MAX = 4
 _SWEEP_INTERVAL = 1.0
 _PAUSE = 0.05
+# Where the event loop has no readers (Windows), those who wait are looked at so often, all of them with one call.
+_POLL = 0.015
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +67,10 @@ class Acceptor:
         make: Callable[[str], ClientConnection],
         unauthenticated_max: int,
         count: Callable[[str], None],
+        polled: bool = sys.platform == "win32",
     ) -> None:
         """`sockets` listen already; `close` closes them. `unauthenticated_max`: the places of the greeting, and as many
-        for strangers."""
+        for strangers. `polled`: the event loop has no readers."""
         shrink_read_buffers()
         self._loop = asyncio.get_running_loop()
         self._sockets = sockets
@@ -79,12 +83,14 @@ class Acceptor:
         self._ready: deque[_Stranger] = deque()
         self._tasks: list[asyncio.Task[None]] = []
         self._sweeper: asyncio.TimerHandle | None = None
+        self._polled = polled
+        self._poller: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Begin to accept, on the event loop in which this object was made."""
         self._sweep()
         for sock in self._sockets:
-            if sys.platform == "win32":  # its event loop has no readers
+            if self._polled:
                 self._tasks.append(asyncio.create_task(self._accept_one_by_one(sock)))
             else:
                 self._loop.add_reader(sock, self._accept, sock)
@@ -93,6 +99,8 @@ class Acceptor:
         """Stop listening; connections that have not logged in are dropped."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        if self._poller is not None:
+            self._poller.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -137,7 +145,21 @@ class Acceptor:
                 log.warning("a connection could not be accepted: %s", error)
                 await asyncio.sleep(_PAUSE)
                 continue
-            self._greet(self._pending(sock, address[0]))
+            stranger = self._pending(sock, address[0])
+            self._make_place(self._waiting, stranger)
+            self._look(stranger)  # the ClientHello may be here already
+            self._poll_later()
+
+    def _poll_later(self) -> None:
+        if self._poller is None and len(self._waiting):
+            self._poller = self._loop.call_later(_POLL, self._poll)
+
+    def _poll(self) -> None:
+        self._poller = None
+        waiting = {stranger.sock: stranger for stranger in self._waiting}
+        for sock in select.select(waiting, [], [], 0)[0] if waiting else ():
+            self._look(waiting[sock])
+        self._poll_later()
 
     def _listen_again(self, listener: socket.socket) -> None:
         if listener.fileno() >= 0:
@@ -156,12 +178,14 @@ class Acceptor:
         try:
             seen = stranger.sock.recv(stranger.wanted, socket.MSG_PEEK)
             if len(seen) <= stranger.seen:
+                if self._polled and seen:
+                    return
                 raise ProtocolError("no more comes")
             stranger.seen = len(seen)
             stranger.wanted = greeting_size_untrusted(seen)
-            # The kernel calls again when so much is there, or when nothing more will come.
             complete = len(seen) >= stranger.wanted
-            stranger.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 if complete else stranger.wanted)
+            if not self._polled:  # the kernel calls again when so much is there, or when nothing more will come
+                stranger.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 if complete else stranger.wanted)
         except (BlockingIOError, InterruptedError):
             return
         except (OSError, ProtocolError):
@@ -170,7 +194,7 @@ class Acceptor:
             return
         if complete:
             self._waiting.discard(stranger)
-            self._loop.remove_reader(stranger.sock)
+            self._ignore(stranger.sock)
             self._greet(stranger)
 
     # --- Greeting ------------------------------------------------------------------------------------------------
@@ -241,7 +265,7 @@ class Acceptor:
             stranger.task.cancel()
 
     def _ignore(self, sock: socket.socket) -> None:
-        if sys.platform != "win32" and sock.fileno() >= 0:
+        if not self._polled and sock.fileno() >= 0:
             self._loop.remove_reader(sock)
 
 

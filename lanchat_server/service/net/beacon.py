@@ -22,6 +22,8 @@ from typing import Any, cast
 import msgspec
 
 from lanchat.platform.interfaces import (
+    REOPEN_PAUSE,
+    STOPS_READING,
     Interface,
     broadcast_addresses,
     ignore_port_unreachable,
@@ -95,8 +97,14 @@ class _Answering(asyncio.DatagramProtocol):
         self._limiter = limiter
         self._transport: asyncio.DatagramTransport | None = None
         self._interfaces: Sequence[Interface] = ()
+        self._sending = False
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._reopening: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
@@ -107,6 +115,23 @@ class _Answering(asyncio.DatagramProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
 
+    def error_received(self, exc: Exception) -> None:
+        """asyncio: a datagram could not be received; or not be sent, which is the trouble of the one who asked."""
+        self.dropped["socket error"] += 1
+        if STOPS_READING and not self._sending and self._reopening is None:
+            if self._transport is not None:
+                self._transport.abort()
+            self._reopening = asyncio.get_running_loop().call_later(REOPEN_PAUSE, self._reopen)
+
+    def _reopen(self) -> None:
+        self._reopening = None
+        self._tasks.add(task := asyncio.ensure_future(self._open_again()))
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open_again(self) -> None:
+        """Opens the socket, and joins the groups, as for the last scan."""
+        raise NotImplementedError
+
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         try:
             token = decode_probe(data)
@@ -116,7 +141,11 @@ class _Answering(asyncio.DatagramProtocol):
         except ProtocolError as error:
             self.dropped[str(error)] += 1
             return
-        self._send(encode_answer(token, self._advert), addr)
+        self._sending = True
+        try:
+            self._send(encode_answer(token, self._advert), addr)
+        finally:
+            self._sending = False
 
     def _check_source(self, addr: tuple[Any, ...]) -> None:
         """Raises ProtocolError for an address that gets no answer."""
@@ -152,12 +181,15 @@ class Beacon(_Answering):
         self._interfaces = serving(interfaces, self._host)
         addresses = [own for interface in interfaces for own in interface.addresses]
         self._broadcasts = {host for own in addresses for host in broadcast_addresses(own)}
-        if self._transport is None and ":" not in (self._host or ""):
+        await self._open_again()
+        if self._ipv6 is not None:
+            await self._ipv6.reconcile(self._interfaces)
+
+    async def _open_again(self) -> None:
+        if self._transport is None and self._reopening is None and ":" not in (self._host or ""):
             await self._open()
         if self._transport is not None:
             self._join(self._transport.get_extra_info("socket"))
-        if self._ipv6 is not None:
-            await self._ipv6.reconcile(self._interfaces)
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -216,6 +248,11 @@ class _BeaconIpv6(_Answering):
     async def reconcile(self, interfaces: Sequence[Interface]) -> None:
         """`interfaces`: those where the server is reached."""
         self._interfaces = interfaces
+        await self._open_again()
+
+    async def _open_again(self) -> None:
+        if self._reopening is not None:
+            return
         with contextlib.suppress(OSError):  # no IPv6 here, or the address is away
             if self._host and self._sender is None:
                 self._sender = _ipv6_socket(self._host, 0)
