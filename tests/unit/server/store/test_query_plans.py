@@ -1,4 +1,6 @@
-"""SQLite reads only the rows that a statement is about, however many messages the room has: no scan of whole rooms."""
+"""SQLite reads only the rows that a statement is about, however many messages the room has: no scan of whole rooms.
+
+Each plan is that of this Python's SQLite and that of the newest one, which choose indexes by other rules."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from sqlalchemy.engine import Engine
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat_server.core.model import RunKey
 from lanchat_server.store import SqlStore, schema
+from tests.support.newest_sqlite import NewestSqlite
 from tests.support.stores import Database, Log, octets
 
 # What SQLite calls reading all of a room, or all of everything.
@@ -46,8 +49,9 @@ class Plans:
 
     def _explain(self, _connection: Any, cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
         if self._table in statement and not statement.startswith("INSERT") and not many:
-            for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall():
-                self.steps.append(f"{row[-1]}   for   {statement}")
+            rows = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+            newest = NewestSqlite(cursor).plan(statement, values)
+            self.steps += [f"{step}   for   {statement}" for step in (*(row[-1] for row in rows), *newest)]
 
     def check(self) -> None:
         assert self.steps
@@ -110,3 +114,15 @@ def test_storing_while_the_clock_is_behind_scans_no_room(store: SqlStore) -> Non
     with Plans("search", ("INDEX search_record (room_id=?)", "SCAN search")) as plans:
         log.say("earlier")
     plans.check()
+
+
+def test_the_newest_sqlite_reads_whole_rooms_without_the_hint(store: SqlStore) -> None:
+    """What `REF_AS_FILTER` is for, and that the plans above would show it."""
+    numbers = ", ".join(map(str, range(1, 51)))
+    about = f"ref_seq BETWEEN 1 AND 50 AND {{}} IN ({numbers})"
+    statement = f"SELECT body FROM records WHERE room_id = 1 AND {about} AND kind IN (3, 4)"
+    with store.reading() as connection:
+        newest = NewestSqlite(connection.connection.cursor())
+    assert any("records_ref (room_id=? AND ref_seq>?" in step for step in newest.plan(statement.format("+ref_seq")))
+    without = newest.plan(statement.format("ref_seq"))
+    assert any(sign in step for step in without for sign in FULL_SCANS), without
