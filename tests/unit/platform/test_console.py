@@ -59,7 +59,7 @@ def test_the_server_stops_with_its_console(monkeypatch: pytest.MonkeyPatch, tmp_
 
     monkeypatch.setattr(console, "_registered", registered)
     monkeypatch.setattr(server, "_serve_once", serve_once)
-    asyncio.run(server.serve(ServerConfig(data_dir=tmp_path), on_ready=lambda _ready: None))
+    asyncio.run(server.serve(ServerConfig("Office", tmp_path), on_ready=lambda _ready: None))
     assert handlers[0]._stopped.is_set()
 
 

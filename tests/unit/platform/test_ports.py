@@ -55,7 +55,7 @@ def windows_sockets(monkeypatch: pytest.MonkeyPatch) -> list[RecordingSocket]:
 
 
 def test_server_ports_are_for_exclusive_use_on_windows(windows_sockets: list[RecordingSocket], tmp_path: Path) -> None:
-    server._bind(ServerConfig(data_dir=tmp_path, host="127.0.0.1", port=47400))
+    server._bind(ServerConfig("Office", tmp_path, host="127.0.0.1", port=47400))
     assert [sock.kind for sock in windows_sockets] == [socket.SOCK_STREAM, socket.SOCK_DGRAM]
     assert all(sock.asks_for_exclusive_use() for sock in windows_sockets)
 
