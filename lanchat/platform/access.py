@@ -1,12 +1,9 @@
 """Who may use a folder on Windows, where modes mean nothing: access control lists."""
 
-import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
-
-from lanchat.protocol.problems import Problem
 
 # Security identifiers, which are the same in each language of Windows: the owner, SYSTEM, the administrators.
 _MAY_USE = ("*S-1-3-4", "*S-1-5-18", "*S-1-5-32-544")
@@ -21,13 +18,12 @@ def owner_only_command(folder: Path) -> list[str]:
     return [icacls, str(folder), "/inheritance:r", "/grant:r", *(f"{who}:{_FULL}" for who in _MAY_USE), "/q"]
 
 
-def keep_to_owner(folder: Path) -> None:
-    """Nobody else on this computer may use a folder and what is in it. Raises OSError where the file system knows no
-    rights. Nothing elsewhere: there its mode says so; nor below the user's own folder, which is closed to others."""
+def keep_to_owner(folder: Path) -> bool:
+    """Nobody else on this computer may use a folder and what is in it; False where that cannot be, as on a file system
+    without rights. Nothing is done elsewhere, where its mode says so, nor below the user's own folder, which is closed
+    to others. Raises OSError when Windows lacks the program for it."""
     if sys.platform != "win32" or folder.absolute().is_relative_to(Path.home()):
-        return
-    from lanchat.platform.files import FileRefused
-
+        return True
     try:
         done = subprocess.run(  # noqa: S603 - a program of Windows by its full path
             owner_only_command(folder),
@@ -38,6 +34,5 @@ def keep_to_owner(folder: Path) -> None:
             creationflags=subprocess.CREATE_NO_WINDOW,
         )
     except subprocess.TimeoutExpired:
-        raise FileRefused(errno.EPERM, Problem.OPEN_TO_OTHERS, str(folder)) from None
-    if done.returncode:
-        raise FileRefused(errno.EPERM, Problem.OPEN_TO_OTHERS, str(folder))
+        return False
+    return done.returncode == 0

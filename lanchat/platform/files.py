@@ -120,6 +120,13 @@ def check_private_folder(folder: Path, *, strict: bool = True) -> None:
         raise FileRefused(errno.EPERM, Problem.WRITABLE_BY_ALL, str(folder))
 
 
+def close_folder_to_others(folder: Path) -> None:
+    """Nobody else on this computer may use a folder with keys and what is in it. Raises OSError; elsewhere than on
+    Windows `check_private_folder` says all."""
+    if not keep_to_owner(folder):
+        raise FileRefused(errno.EPERM, Problem.OPEN_TO_OTHERS, str(folder))
+
+
 def refuse_link(path: Path) -> None:
     """Raises OSError when a private file is a symbolic link."""
     if path.is_symlink():

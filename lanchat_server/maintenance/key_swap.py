@@ -14,8 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from lanchat.platform.access import keep_to_owner
-from lanchat.platform.files import create_private, rename, sync_folder
+from lanchat.platform.files import close_folder_to_others, create_private, rename, sync_folder
 from lanchat_server.core.model import LogState
 
 
@@ -28,7 +27,7 @@ def stage(keys: Path, log: LogState, files: Iterable[tuple[str, bytes]]) -> None
     draft = Path(tempfile.mkdtemp(prefix=".keys-", dir=keys.parent))  # mkdtemp makes it with mode 0700
     try:
         with contextlib.suppress(OSError):  # refused when the keys are read
-            keep_to_owner(draft)
+            close_folder_to_others(draft)
         for name, content in files:
             create_private(draft / name, content)
         sync_folder(draft)

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform.access import keep_to_owner
 from lanchat.platform.files import (
     check_private_folder,
+    close_folder_to_others,
     close_to_others,
     create_private,
     make_private_folder,
@@ -68,7 +68,7 @@ def load_or_create(data_dir: Path) -> ServerKeys:
         )
     try:
         check_private_folder(directory, strict=False)
-        keep_to_owner(directory)
+        close_folder_to_others(directory)
         for name in names:
             close_to_others(directory / name)
         return _load(directory)
@@ -107,7 +107,7 @@ def _create(directory: Path) -> None:
     make_private_folder(directory.parent, strict=False)
     draft = Path(tempfile.mkdtemp(prefix=".keys-", dir=directory.parent))  # mkdtemp makes it with mode 0700
     with contextlib.suppress(OSError):  # refused when the keys are read
-        keep_to_owner(draft)
+        close_folder_to_others(draft)
     identity = Ed25519PrivateKey.generate()
     create_private(draft / LOG_KEY, private_pem(Ed25519PrivateKey.generate()))
     create_private(draft / IDENTITY_KEY, private_pem(identity))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lanchat.platform import access
-from lanchat.platform.files import FileRefused, make_private_folder
+from lanchat.platform.files import FileRefused, close_folder_to_others, make_private_folder
 from lanchat.protocol.problems import Problem
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create
@@ -75,11 +75,11 @@ def test_a_server_whose_keys_others_can_read_does_not_start(icacls: Icacls, tmp_
 def test_the_refusal_names_the_folder(icacls: Icacls, tmp_path: Path) -> None:
     icacls.code = 5
     with pytest.raises(FileRefused) as refused:
-        access.keep_to_owner(tmp_path)
+        close_folder_to_others(tmp_path)
     assert (refused.value.errno, refused.value.problem) == (errno.EPERM, Problem.OPEN_TO_OTHERS)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are for other systems")
 def test_elsewhere_nothing_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(access.subprocess, "run", lambda *_args, **_options: pytest.fail("started a program"))
-    access.keep_to_owner(tmp_path)
+    close_folder_to_others(tmp_path)
