@@ -14,11 +14,11 @@ from lanchat.i18n import _, ngettext
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import OutputFile, open_private
 from lanchat.protocol import wire
-from lanchat.terminal.exits import DONE, FAILED, USAGE, CliError
+from lanchat.terminal.exits import DONE, FAILED, NO_SERVER, REFUSED, USAGE, CliError
 from lanchat.terminal.output import OutputWriter, clock, shown
 from lanchat.terminal.prompts import agree, has_terminal
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.ports import StoreError
+from lanchat_server.core.ports import StoreError, StoreRefused, StoreUnreachable
 from lanchat_server.maintenance.reserve import EVERY, MIB, DiskReserve
 
 if TYPE_CHECKING:
@@ -52,17 +52,21 @@ def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise CliError(FAILED, str(error)) from None
+        codes = {StoreUnreachable: NO_SERVER, StoreRefused: REFUSED}
+        raise CliError(codes.get(type(error), FAILED), str(error)) from None
 
 
 def init_db(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
-    """Make what is missing of database, account and tables."""
+    """Make what is missing of database, account and tables. With `--dry-run` only say whether that will go well."""
+    from lanchat_server.maintenance.initdb import check_init
     from lanchat_server.maintenance.initdb import init_db as make_database
     from lanchat_server.store.url import parse_url
 
     with _errors_in_one_line():
-        make_database(settings.database, options.admin_url, settings.data_dir)
         address = str(parse_url(settings.database, settings.data_dir))
+        if options.dry_run:
+            return _say_state(output, address, check_init(settings.database, options.admin_url, settings.data_dir))
+        make_database(settings.database, options.admin_url, settings.data_dir)
     output.row({"database": address, "ready": True}, _("The database {database} is ready").format(database=address))
     return DONE
 
@@ -115,6 +119,12 @@ class _ProgressLine:
         self._last = now
         doing = _("comparing {table}: {done} of {total}") if progress.comparing else _("{table}: {done} of {total}")
         self._output.note(doing.format(table=progress.table, done=progress.done, total=progress.total))
+
+
+def _say_state(output: OutputWriter, address: str, exists: bool) -> int:
+    text = _("The database {database} is there") if exists else _("The database {database} can be made")
+    output.row({"database": address, "exists": exists, "dry_run": True}, text.format(database=address))
+    return DONE
 
 
 def backup(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:

@@ -84,9 +84,27 @@ def _run_options(parser: Parser) -> None:
     add("--log-level", _("how much to log on stderr"), choices=config.LOG_LEVELS)
 
 
+def _url_in(file: str) -> str:
+    """The database URL in the first line of a file, for argparse."""
+    try:
+        lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
+        return config.database_url(lines[0] if lines else "")
+    except OSError as error:
+        reason = os_error_text(error)
+        raise argparse.ArgumentTypeError(_("cannot read {file}: {reason}").format(file=file, reason=reason)) from None
+    except ValueError as error:  # UnicodeDecodeError is one, too
+        expected = error if not isinstance(error, UnicodeError) else _("UTF-8 text")
+        raise argparse.ArgumentTypeError(_("must be {expected}").format(expected=expected)) from None
+
+
 def _init_db(parser: Parser) -> None:
     text = _("an account that may create databases and users; without it the database exists already")
-    parser.add_argument("--admin-url", metavar="URL", type=_reader(config.database_url), help=text)
+    url = parser.add_mutually_exclusive_group()
+    url.add_argument("--admin-url", metavar="URL", type=_reader(config.database_url), help=text)
+    text = _("the same, as the first line of a file: what is typed can be read by others of this computer")
+    url.add_argument("--admin-url-file", metavar="FILE", dest="admin_url", type=_url_in, help=text)
+    text = _("only connect, look at rights and say whether it will go well")
+    parser.add_argument("--dry-run", action="store_true", help=text)
 
 
 def _file(parser: Parser) -> None:
@@ -115,6 +133,23 @@ def _copy(parser: Parser) -> None:
 def _stop(parser: Parser) -> None:
     text = _("how long to wait for the end, in seconds (30)")
     parser.add_argument("--timeout", metavar="S", type=seconds, default=30.0, help=text)
+
+
+def _service(parser: Parser) -> None:
+    actions = parser.add_subparsers(
+        title=_("actions"), dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser, required=True
+    )
+    for name, text in (
+        ("install", _("install the service, or change how it is started (as an administrator)")),
+        ("remove", _("stop and remove the service; its data stays (as an administrator)")),
+        ("start", _("start the service (as an administrator)")),
+        ("stop", _("stop the service, in order, and wait for its end (as an administrator)")),
+        ("run", _("what the service manager starts")),
+    ):
+        added = add_command(actions, f"{parser.prog} {name}", text, "", f"{PROGRAM} service {name}")
+        if name in ("install", "run"):
+            _run_options(added)
+        _common(added)
 
 
 def _users(parser: Parser) -> None:
@@ -195,7 +230,7 @@ COMMANDS = {
     ),
     "init-db": CommandSpec(
         N_("create database, user and tables; safe to repeat"),
-        "--database URL [--admin-url URL]",
+        "--database URL [--admin-url URL] [--dry-run]",
         "lanchat-server init-db --database mysql://lanchat:secret@localhost/lanchat"
         " --admin-url mysql://root:secret@localhost/",
         "lanchat_server.cli.data:init_db",
@@ -223,6 +258,13 @@ COMMANDS = {
         "lanchat-server stop --data-dir /var/lib/lanchat",
         "lanchat_server.cli.stop:stop",
         _stop,
+    ),
+    "service": CommandSpec(
+        N_("run the server as a service of Windows, with nobody logged on"),
+        "ACTION",
+        "lanchat-server service install --name Office",
+        "lanchat_server.cli.service:service",
+        _service,
     ),
     "backup": CommandSpec(
         N_("write keys and database to a file"),

@@ -41,6 +41,14 @@ class StoreError(Exception):
     """Storage failed; the message is one line for a person."""
 
 
+class StoreUnreachable(StoreError):
+    """No database server answers at the address."""
+
+
+class StoreRefused(StoreError):
+    """The database server refuses the account, its password, or what it wants to do."""
+
+
 class CommitFailed(StoreError):
     """Nothing of the transaction was stored."""
 

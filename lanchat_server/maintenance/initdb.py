@@ -9,13 +9,18 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
-from lanchat_server.core.ports import StoreError
+from lanchat_server.core.ports import StoreError, StoreRefused
 from lanchat_server.store import open_store
 from lanchat_server.store.engine import make_engine
 from lanchat_server.store.errors import is_missing_database, store_error
 from lanchat_server.store.migrate import script_folder
 from lanchat_server.store.url import DatabaseAddress, parse_url
 
+# Of the account that asks, on everything.
+_OWN_RIGHTS = (
+    "SELECT privilege_type FROM information_schema.user_privileges WHERE grantee = CONCAT("
+    "QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
+)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -38,6 +43,42 @@ def init_db(url: str | None, admin_url: str | None = None, data_dir: Path = Path
     elif _is_missing(address):
         _run(address, _statements(address, with_account=False))
     open_store(url, data_dir, command=True).close()
+
+
+def check_init(url: str | None, admin_url: str | None = None, data_dir: Path = Path()) -> bool:
+    """Whether the database at `url` is there already, for somebody who is about to call `init_db` with the same values:
+    connects, looks at rights, changes nothing. Raises StoreError as `init_db` would, as far as that can be known."""
+    address = parse_url(url, data_dir)
+    if address.path is not None:
+        if admin_url is not None:
+            raise StoreError(_("A SQLite database needs no administrator: leave out --admin-url"))
+        return address.path.exists()
+    if admin_url is None:
+        return not _is_missing(address)
+    admin = parse_url(admin_url, data_dir, name_required=False)
+    if admin.is_sqlite:
+        raise StoreError(_("--admin-url is the URL of a MySQL or MariaDB administrator"))
+    with_account = admin.user != address.user
+    _statements(address, with_account=with_account)  # raises for a URL without a password
+    return _administrator_sees(admin.with_database(""), address.name, with_account)
+
+
+def _administrator_sees(server: DatabaseAddress, name: str, with_account: bool) -> bool:
+    """Whether there is a database with this name. Raises StoreError, also when the account lacks a right."""
+    engine = make_engine(server)
+    try:
+        with engine.connect() as connection:
+            rights = {row[0] for row in connection.exec_driver_sql(_OWN_RIGHTS)}
+            found = {row[0].casefold() for row in connection.exec_driver_sql("SHOW DATABASES")}
+    except SQLAlchemyError as error:
+        raise store_error(error, server) from None
+    finally:
+        engine.dispose()
+    missing = [right for right in ("CREATE", *(("CREATE USER",) if with_account else ())) if right not in rights]
+    if missing:
+        text = _("User {user} may not create databases and accounts on {database}: it lacks {rights}")
+        raise StoreRefused(text.format(user=server.user, database=server, rights=", ".join(missing)))
+    return name.casefold() in found
 
 
 def _is_missing(address: DatabaseAddress) -> bool:

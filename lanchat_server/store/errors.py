@@ -10,7 +10,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
-from lanchat_server.core.ports import CommitConflict, CommitFailed, CommitUnknown, StoreError
+from lanchat_server.core.ports import (
+    CommitConflict,
+    CommitFailed,
+    CommitUnknown,
+    StoreError,
+    StoreRefused,
+    StoreUnreachable,
+)
 from lanchat_server.store.url import DatabaseAddress
 
 # Numbers of MySQL and MariaDB servers (1000 to 1999, and from 3000) and of clients (2000 to 2999). Their names and
@@ -124,7 +131,11 @@ def _is_sqlite(error: SQLAlchemyError) -> bool:
 
 def store_error(error: SQLAlchemyError, address: DatabaseAddress, secret: str = "") -> StoreError:
     """For reading and for opening. `secret`: a password in the statement."""
-    return StoreError(explain(error, address, secret))
+    kind, number = StoreError, error_number(error)
+    if not address.is_sqlite:
+        kind = StoreUnreachable if number in _UNREACHABLE else kind
+        kind = StoreRefused if number in _WRONG_PASSWORD | _NO_RIGHTS | _NOT_LET_IN else kind
+    return kind(explain(error, address, secret))
 
 
 def statement_error(error: SQLAlchemyError, address: DatabaseAddress) -> CommitFailed:
