@@ -19,8 +19,8 @@ LEASE_LOOK = 0.25
 # By the database's clock: after so long nobody waits to see whether the server lives after all.
 LEASE_FORGOTTEN_MS = 600_000
 # In a cluster no commit ends while the nodes agree that one is gone (5 s and a little).
-SERVES = 7.0
-TAKEOVER_MARGIN = 1.0
+SERVES = 6.5
+TAKEOVER_MARGIN = 0.75
 # How often a standby says that it is there, and for how long that counts, in milliseconds of the database's clock.
 STANDBY_SIGN = 5.0
 STANDBY_SEEN_MS = 20_000

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lanchat.platform.files import FileRefused, make_folders, open_private, refuse_no_file
 from lanchat.protocol.problems import Problem
@@ -25,14 +25,19 @@ from lanchat_server.store.url import DatabaseAddress
 # Seconds. An answer later than this counts as none: the server may be stopped, or its disk hangs.
 CONNECT_TIMEOUT = 5
 ANSWER_TIMEOUT = 15
-# The same for a node of a cluster, where another one may answer: longer than the others need to agree that one is gone
-# (evs.suspect_timeout, 5 s), as no commit ends meanwhile.
+# The same for a node of a cluster, where another one may answer: as long as the others need to agree that one is gone
+# (evs.suspect_timeout), as no commit ends meanwhile.
 NODE_CONNECT_TIMEOUT = 2
-NODE_ANSWER_TIMEOUT = 7
+NODE_ANSWER_TIMEOUT = 5
 # A migration of a large table, or a restore's last step, may work long without a word.
 LONG_ANSWER_TIMEOUT = 3600
 # For a lock of another transaction: only an older server, about to be fenced, or an administrator holds one.
 LOCK_TIMEOUT = 5
+# MariaDB ends a transaction that has written and says nothing for so long, and frees its locks: the server that began
+# it hears nothing any more, and its standby waits for the lease.
+IDLE_WRITE_TIMEOUT = 5
+# MySQL knows no such limit: it gives the connection up that writes, which a server uses every few seconds.
+WRITER_IDLE_TIMEOUT = 60
 # MySQL closes a connection that was idle for 8 hours (wait_timeout); firewalls forget it sooner.
 RECYCLE = 1800
 # Readers: worker threads of the service. More of them wait.
@@ -108,11 +113,17 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
         connection.execute(statement)
 
 
-def keep_more(connection: Connection) -> None:
-    """It is the one that writes to a SQLite database."""
+def prepare_writer(connection: Connection) -> None:
+    """It is the one that writes. Raises SQLAlchemyError."""
     made = connection.connection.driver_connection
     assert made is not None
-    made.execute(f"PRAGMA cache_size={-WRITER_CACHE_KIB}")
+    if connection.dialect.name == "sqlite":
+        made.execute(f"PRAGMA cache_size={-WRITER_CACHE_KIB}")
+        return
+    try:
+        made.cmd_query(f"SET SESSION wait_timeout={WRITER_IDLE_TIMEOUT}")
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError.instance(None, None, error, connection.dialect.loaded_dbapi.Error) from error
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -125,18 +136,18 @@ def _mysql_engine(address: DatabaseAddress, nodes: NodeChoice, answer_timeout: i
     # A server with SQLite starts a tenth of a second sooner without the connector.
     from lanchat_server.store.connector import HexConverter, connect
 
-    answer_timeout = answer_timeout or (NODE_ANSWER_TIMEOUT if nodes.is_cluster else ANSWER_TIMEOUT)
+    seconds = answer_timeout or (NODE_ANSWER_TIMEOUT if nodes.is_cluster else ANSWER_TIMEOUT)
 
     arguments: dict[str, Any] = {
         "charset": "utf8mb4",
         "collation": "utf8mb4_unicode_ci",
         "connection_timeout": NODE_CONNECT_TIMEOUT if nodes.is_cluster else CONNECT_TIMEOUT,
-        "read_timeout": answer_timeout,
-        "write_timeout": answer_timeout,
+        "read_timeout": seconds,
+        "write_timeout": seconds,
         "converter_class": HexConverter,
         "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
         "time_zone": "+00:00",
-        "init_command": f"SET SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT}, lock_wait_timeout={4 * LOCK_TIMEOUT}",
+        "init_command": _first_command(answer_timeout is None),
         **address.options,
     }
     engine = create_engine(
@@ -151,6 +162,13 @@ def _mysql_engine(address: DatabaseAddress, nodes: NodeChoice, answer_timeout: i
     )
     event.listen(engine, "do_connect", lambda _dialect, _record, _unnamed, named: connect(nodes, named))
     return engine
+
+
+def _first_command(is_quick: bool) -> str:
+    """What each connection begins with. `is_quick`: its transactions are not those of long work."""
+    command = f"SET SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT}, lock_wait_timeout={4 * LOCK_TIMEOUT}"
+    # MariaDB alone reads such a comment.
+    return f"{command} /*M!100300 , idle_write_transaction_timeout={IDLE_WRITE_TIMEOUT} */" if is_quick else command
 
 
 def is_present(connection: Connection) -> bool:

@@ -36,7 +36,7 @@ from lanchat_server.store import schema
 from lanchat_server.store.bulk import StatementBatch
 from lanchat_server.store.claiming import STANDBY_SEEN_MS, LeaseHolder, LeaseVerdict, ServerTerms
 from lanchat_server.store.driver import GuardQuery, Row, ask, change_all, change_many
-from lanchat_server.store.engine import WRITES, is_present, keep_more, note_lost
+from lanchat_server.store.engine import WRITES, is_present, note_lost, prepare_writer
 from lanchat_server.store.errors import is_lost, is_missing_table, is_rolled_back
 from lanchat_server.store.same_file import SameFile
 from lanchat_server.store.url import DatabaseAddress
@@ -180,8 +180,12 @@ class WriteSession:
             if is_missing_table(error):
                 self._check([])
             raise
-        if self._is_sqlite:
-            keep_more(connection)
+        try:
+            prepare_writer(connection)
+        except BaseException:
+            connection.invalidate()
+            connection.close()
+            raise
         return connection
 
     def connection(self) -> Connection:

@@ -17,7 +17,7 @@ from tests.support.standby import StandbyProcess
 from tests.support.waiting import patient
 
 pytestmark = pytest.mark.mariadb
-# The standby waits for 8 s of silence.
+# The standby waits for 7.25 s of silence.
 TAKEOVER = 10.0
 
 

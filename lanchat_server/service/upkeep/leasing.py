@@ -12,7 +12,7 @@ from lanchat_server.service.writer import Writer
 from lanchat_server.store.claiming import SERVES, ServerTerms
 
 # Seconds. Each transaction counts as a sign of life; one of its own is made when there was none for so long.
-RENEWAL = 1.0
+RENEWAL = 0.5
 _LOOK = 0.25
 
 log = logging.getLogger(__name__)

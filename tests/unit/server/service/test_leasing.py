@@ -9,6 +9,8 @@ from lanchat_server.service.upkeep import leasing
 from lanchat_server.service.upkeep.leasing import RENEWAL, LeasePromise, keep_lease
 from lanchat_server.store.claiming import SERVES
 
+PROMISED = round(SERVES * 1000)
+
 
 class Tx:
     """A transaction that notes what is promised in it."""
@@ -34,13 +36,13 @@ def test_server_without_a_standby_promises_nothing() -> None:
 def test_server_promises_as_soon_as_it_sees_a_standby() -> None:
     promise, tx = LeasePromise(False), Tx("other:1")
     promise.renew(tx)  # type: ignore[arg-type]
-    assert (promise.given, promise.standby, tx.promised[-1]) == (True, "other:1", 7000)
+    assert (promise.given, promise.standby, tx.promised[-1]) == (True, "other:1", PROMISED)
 
 
 def test_promise_outlives_the_standby() -> None:
     promise, tx = LeasePromise(True), Tx("")
     promise.renew(tx)  # type: ignore[arg-type]
-    assert (promise.given, tx.promised) == (True, [7000])
+    assert (promise.given, tx.promised) == (True, [PROMISED])
 
 
 class Scene:

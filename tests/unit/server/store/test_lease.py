@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lanchat_server.core.ports import CommitFailed, Fenced, StoreError
+from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
 from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.claiming import ServerTerms
+from lanchat_server.store.engine import WRITER_IDLE_TIMEOUT
 from tests.support.stores import Database, Log, added, user
 
 
@@ -116,3 +118,33 @@ def test_readers_do_not_wait_for_the_writer(database: Database) -> None:
             thread.join(10)
     assert seen == [1] * 8
     assert len(store.records(log.room, [1, 2])) == 2
+
+
+@pytest.mark.mariadb
+def test_silent_transaction_frees_the_lease(mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a server that was cut off after its question had arrived: MariaDB hears nothing of it any more."""
+    monkeypatch.setattr("lanchat_server.store.engine.IDLE_WRITE_TIMEOUT", 1)
+    older, newer = open_store(mariadb_url, tmp_path), open_store(mariadb_url, tmp_path)
+    older.take_lease("older", 1)
+
+    def stay_silent() -> None:
+        with older.transaction() as tx:
+            tx.renew_lease()
+            assert newer.take_over("newer", ServerTerms(b"", 0), lambda _held: True)
+
+    with pytest.raises(CommitUnknown):
+        stay_silent()
+    with pytest.raises(Fenced):
+        older.snapshot()
+    assert newer.lease_holder().holder == "newer"
+    older.close()
+    newer.close()
+
+
+@pytest.mark.mariadb
+def test_connection_that_writes_is_given_up_when_idle(mariadb_url: str, tmp_path: Path) -> None:
+    store = open_store(mariadb_url, tmp_path)
+    store.take_lease("test", 1)
+    with store.transaction() as tx:
+        assert tx._connection.exec_driver_sql("SELECT @@SESSION.wait_timeout").scalar() == WRITER_IDLE_TIMEOUT
+    store.close()
