@@ -95,6 +95,15 @@ def application(program: COLLECT) -> None:
     )
 
 
+def x11_libraries() -> list[tuple[str, str]]:
+    """The library below libX11, which PyInstaller leaves to the system: a bare one has none, and then no window."""
+    if sys.platform != "linux":
+        return []
+    from PyInstaller.depend.bindepend import resolve_library_path
+
+    return [(resolve_library_path("libxcb.so.1"), ".")]
+
+
 def connector_plugins() -> list[tuple[str, str]]:
     """The connector's library for accounts with a native password."""
     import mysql.connector
