@@ -3,6 +3,7 @@
 What a stranger learns here is the same whether or not an account exists: the same answers, after the same work.
 """
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -27,6 +28,8 @@ from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests.acting import check_active
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 async def hello(context: RequestContext, connection: ClientConnection, operation: wire.Hello) -> wire.Welcome:
@@ -69,8 +72,7 @@ async def register(context: RequestContext, connection: ClientConnection, operat
         _check_registration(context, connection, operation)
     except Refused as refused:
         if refused.code is Code.SETUP_INVALID:
-            context.throttle.failed(name_key(name), connection.address, context.now())
-            context.metrics.login_failures += 1
+            _count_failure(context, name, connection, "wrong set-up code")
         raise
     # Where a code is needed, only who has one learns which names exist: there the transaction looks, after the code.
     if context.config.registration is not Registration.INVITE and context.directory.is_like_a_user(name):
@@ -272,8 +274,7 @@ async def recover_confirm(
     password_hash = await _hash(context, operation.new_password)
     rotated = await _use_code(context, user, operation, password_hash)
     if rotated is None:
-        context.throttle.failed(name_key(operation.user), connection.address, context.now())
-        context.metrics.login_failures += 1
+        _count_failure(context, operation.user, connection, "wrong recovery code")
         raise Refused(Code.RECOVERY_INVALID, "wrong or expired code")
     assert user is not None
     context.throttle.succeeded(name_key(user.name), connection.address, context.now())
@@ -318,8 +319,7 @@ async def _check_password(
     except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
     if not right:
-        context.throttle.failed(name_key(name), connection.address, context.now())
-        context.metrics.login_failures += 1
+        _count_failure(context, name, connection, "wrong password")
         raise Refused(Code.BAD_CREDENTIALS, "wrong name or password")
     context.throttle.succeeded(name_key(name), connection.address, context.now())
 
@@ -359,6 +359,15 @@ def _throttle(context: RequestContext, name: str, connection: ClientConnection) 
     if wait:
         context.metrics.login_throttled += 1
         raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
+
+
+def _count_failure(context: RequestContext, name: str, connection: ClientConnection, what: str) -> None:
+    """A wrong secret: counted against account and address, and logged in the form that
+    packaging/linux/fail2ban reads. A name without an account may be a password in the wrong field: it is not logged."""
+    context.throttle.failed(name_key(name), connection.address, context.now())
+    context.metrics.login_failures += 1
+    user = context.directory.user_named(name)
+    log.info("log-in refused from %s: %s, account %s", connection.address, what, user.name if user else "unknown")
 
 
 def _clean(check: Callable[[str], T], text: str, code: Code) -> T:
