@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build executables executables-test locks format catalog clean windows-test
+.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build executables executables-test locks format catalog site clean windows-test
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -90,6 +90,10 @@ format: ## bring the code into the project's style
 catalog: ## texts for people: collect, merge the Russian ones, compile
 	@$(SETUP) dev
 	@.venv/bin/python packaging/dev/catalog.py
+
+site: ## the guides as pages that need no network, English and Russian, in build/site; all links checked
+	@$(SETUP) site
+	@.venv/bin/python packaging/site/guides.py
 
 clean: ## remove what was built, installed and run here
 	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

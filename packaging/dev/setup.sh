@@ -5,6 +5,7 @@
 #   test  and the Debian packages with the servers and screens that tests use
 #   fuzz  what dev installs, and what searches for hostile input with coverage
 #   locks what dev installs, and what renews packaging/locks
+#   site  what dev installs, and what builds the guides as a site
 #   bench what test installs, the chat servers that benchmarks compare with, and what draws the plots
 #   cluster what test installs, and a database server that copies its state to others
 #   newest | lowest   what test installs, in the newest or lowest versions that pyproject.toml allows: without locks
@@ -202,6 +203,11 @@ install_search() {
     install_locked fuzz
 }
 
+install_site_builder() {
+    say "installing what builds the site"
+    install_locked site
+}
+
 install_locker() {
     say "installing what renews packaging/locks"
     install_locked locks
@@ -219,6 +225,7 @@ prepare run install_program
 prepare dev install_tools
 [ "$level" = dev ] && exit
 [ "$level" = fuzz ] && { prepare fuzz install_search; exit; }
+[ "$level" = site ] && { prepare site install_site_builder; exit; }
 [ "$level" = locks ] && { prepare locks install_locker; exit; }
 # shellcheck disable=SC2086  # lists of words
 install_missing $test_needs
