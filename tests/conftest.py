@@ -84,9 +84,11 @@ def _unavailable() -> dict[str, str]:
 def mariadb() -> Iterator[MariaDB]:
     """A real server, shared by the tests of one worker: use databases of your own, do not stop it.
 
-    A test that stops, kills or pauses a server makes its own: `with MariaDB() as server:`.
+    A test that stops, kills or pauses a server makes its own: `with MariaDB() as server:`. Its administrator allows no
+    changes of rows that no key leads to, as some do.
     """
     with MariaDB() as server:
+        server.execute("SET GLOBAL sql_safe_updates=1")
         yield server
 
 

@@ -4,15 +4,17 @@ What is executed on MySQL and MariaDB stands in db/mysql/create.sql, for adminis
 """
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
+from sqlalchemy import text as sql_text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import StoreError, StoreRefused
 from lanchat_server.store import open_store
 from lanchat_server.store.engine import make_engine
-from lanchat_server.store.errors import is_missing_database, store_error
+from lanchat_server.store.errors import is_missing_database, lacks_rights, store_error
 from lanchat_server.store.migrate import script_folder
 from lanchat_server.store.url import DatabaseAddress, parse_url
 
@@ -21,6 +23,7 @@ _OWN_RIGHTS = (
     "SELECT privilege_type FROM information_schema.user_privileges WHERE grantee = CONCAT("
     "QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
 )
+_DATABASES = sql_text("SELECT 1 FROM information_schema.schemata WHERE schema_name = :name")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -39,9 +42,9 @@ def init_db(url: str | None, admin_url: str | None = None, data_dir: Path = Path
         admin = parse_url(admin_url, data_dir, name_required=False)
         if admin.is_sqlite:
             raise StoreError(_("--admin-url is the URL of a MySQL or MariaDB administrator"))
-        _run(admin, _statements(address, with_account=admin.user != address.user), address.password)
+        _run(admin, address, _statements(address, with_account=admin.user != address.user))
     elif _is_missing(address):
-        _run(address, _statements(address, with_account=False))
+        _run(address, address, _statements(address, with_account=False))
     open_store(url, data_dir, command=True).close()
 
 
@@ -94,16 +97,29 @@ def _is_missing(address: DatabaseAddress) -> bool:
     return False
 
 
-def _run(admin: DatabaseAddress, statements: list[str], secret: str = "") -> None:
-    """`secret`: a password that stands in them."""
+def _run(admin: DatabaseAddress, address: DatabaseAddress, statements: list[str]) -> None:
+    """Execute all of them, or leave no database that was not there before."""
     server = admin.with_database("")
     engine = make_engine(server)
     try:
         with engine.connect() as connection, connection.begin():
-            for statement in statements:
-                connection.exec_driver_sql(statement)
+            was_there = connection.execute(_DATABASES, {"name": address.name}).first() is not None
+            try:
+                for statement in statements:
+                    connection.exec_driver_sql(statement)
+            except SQLAlchemyError:
+                if not was_there:
+                    with suppress(SQLAlchemyError):
+                        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quoted(address.name)}")
+                raise
     except SQLAlchemyError as error:
-        raise store_error(error, server, secret) from None  # the error holds the statement, and so the password
+        # None of both: the error holds the statement, and so the password.
+        if lacks_rights(error) and admin is not address:
+            complaint = _(
+                "User {user} lacks rights on {database} to make databases and accounts: name an administrator"
+            )
+            raise StoreError(complaint.format(user=admin.user, database=server)) from None
+        raise store_error(error, server, address.password) from None
     finally:
         engine.dispose()
 

@@ -100,6 +100,11 @@ def is_missing_database(error: SQLAlchemyError) -> bool:
     return error_number(error) == _NO_DATABASE
 
 
+def lacks_rights(error: SQLAlchemyError) -> bool:
+    """The account may not do what the statement does."""
+    return not _is_sqlite(error) and error_number(error) in _NO_RIGHTS
+
+
 def is_missing_table(error: SQLAlchemyError) -> bool:
     """A table of ours, or the whole database, is not there."""
     return not _is_sqlite(error) and error_number(error) in _GONE

@@ -1,6 +1,7 @@
 """Opening a database: lock, connect, bring the tables up to date, and give a new log its identity."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -52,6 +53,7 @@ def open_store(
     address = parse_url(url, data_dir)
     lock = _lock(address, may_create=migrate and may_create)
     engine: Engine | None = None
+    is_new = address.path is not None and _is_absent(address.path)
     try:
         engine = make_engine(address)
         _bring_up_to_date(engine, address, migrate, claims=command and lock is None)
@@ -62,6 +64,8 @@ def open_store(
     except BaseException as error:
         if engine is not None:
             engine.dispose()
+        if is_new:
+            _remove_database(address)
         if lock is not None:
             lock.release()
         if isinstance(error, SQLAlchemyError):
@@ -73,6 +77,14 @@ def open_store(
 def _unfinished(address: DatabaseAddress) -> str:
     text = _("{database} holds a copy that was broken off: give `lanchat-server copy-database` again to finish it")
     return text.format(database=address)
+
+
+def _remove_database(address: DatabaseAddress) -> None:
+    """What was begun of a new file, as on a full disk."""
+    assert address.path is not None
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        with suppress(OSError):
+            address.path.with_name(address.path.name + suffix).unlink(missing_ok=True)
 
 
 def _is_absent(path: Path) -> bool:

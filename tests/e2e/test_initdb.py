@@ -12,6 +12,7 @@ from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.store import open_store
 from lanchat_server.store.migrate import script_folder
 from tests.support.mariadb import PASSWORD, MariaDB
+from tests.support.small_disk import fill, needs_root, small_disk
 from tests.support.stores import Log, added
 
 # What a URL, SQL or a driver could stumble over.
@@ -87,7 +88,8 @@ def test_created_account_has_no_other_rights(server: MariaDB) -> None:
                 cursor.execute(statement)
             assert raised.value.errno in (1044, 1142, 1227, 1419), statement
         cursor.execute("SHOW DATABASES")
-        assert {row[0] for row in cursor.fetchall()} <= {"information_schema", "lan_chat"}
+        # Everybody sees these two; of the second, which MySQL lists, only what is his own.
+        assert {row[0] for row in cursor.fetchall()} <= {"information_schema", "performance_schema", "lan_chat"}
     hosts = {host for (host,) in server.execute("SELECT host FROM mysql.user WHERE user = 'lanchat'")}
     assert hosts == {"localhost", "127.0.0.1", "::1"}
 
@@ -123,6 +125,39 @@ def test_errors_are_one_line_without_passwords(server: MariaDB, tmp_path: Path) 
     refusal_text(None, server.url(), data_dir=tmp_path)
     refusal_text("nonsense", server.url(), data_dir=tmp_path)
     assert server.execute("SELECT user FROM mysql.user WHERE user = 'lanchat'") == []
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("rights", ["USAGE", "CREATE, DROP"])
+def test_administrator_without_rights_is_named_and_leaves_nothing(server: MariaDB, tmp_path: Path, rights: str) -> None:
+    server.execute("CREATE USER lanweak@'127.0.0.1' IDENTIFIED BY 'weak-secret'")
+    server.execute(f"GRANT {rights} ON *.* TO lanweak@'127.0.0.1'")
+    before = server.execute("SHOW DATABASES")
+    text = refusal_text(url(server), server.url("", "lanweak", "weak-secret"), data_dir=tmp_path)
+    assert "User lanweak lacks rights on" in text
+    if rights == "USAGE":
+        own = server.url("lan_chat", "lanweak", "weak-secret")
+        assert "--admin-url" in refusal_text(own, data_dir=tmp_path)
+    assert server.execute("SHOW DATABASES") == before
+    assert server.execute("SELECT user FROM mysql.user WHERE user = 'lanchat'") == []
+
+
+@pytest.mark.mariadb
+def test_wrong_password_of_the_administrator_is_named(server: MariaDB, tmp_path: Path) -> None:
+    before = server.execute("SHOW DATABASES")
+    text = refusal_text(url(server), server.url("", "root", "not-this-one"), data_dir=tmp_path)
+    assert "refuses this user or password" in text
+    assert server.execute("SHOW DATABASES") == before
+
+
+@needs_root
+def test_full_disk_leaves_no_sqlite_database(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small") as disk:
+        fill(disk)
+        assert "No space left" in refusal_text(f"sqlite:///{disk}/chat.db", data_dir=tmp_path)
+        assert [path.name for path in disk.glob("chat.db*")] == ["chat.db.lock"]
+        (disk / "filling").unlink()
+        init_db(f"sqlite:///{disk}/chat.db", data_dir=tmp_path)
 
 
 def test_creates_sqlite_databases(tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ class MariaDB:
             database=database,
             use_pure=True,
             autocommit=True,
+            init_command="SET SESSION sql_safe_updates=0",  # statements of tests may change all rows
             connection_timeout=10,
         ) as connection:
             cursor = connection.cursor()
