@@ -196,6 +196,7 @@ class SqlStore:
                         connection.execute(select(schema.lease.c.id).with_for_update())
                         self._writing.check(connection)
                         yield connection
+                    self._writing.settle()
 
                 yield begin
         except SQLAlchemyError as error:

@@ -306,6 +306,11 @@ class WriteSession:
         changes.send()
         return changes.found
 
+    def settle(self) -> None:
+        """Another connection of this process has committed: it may have grown a SQLite file, or moved its log there."""
+        if self._file is not None:
+            self._guarded(self._file.settle)
+
     def check(self, connection: Connection) -> None:
         """Raises Fenced unless the lease is as it was left here. Where none was taken, nothing is known of it. A commit
         that the database is still carrying out is waited for: it holds the row."""

@@ -189,3 +189,17 @@ def test_damaged_original_is_not_copied(source: Place, target: Place, filled: ob
     source.database.close()
     assert "damaged" in refusal(source, target)
     assert dump.TABLES  # the original is as it was: nothing of it is written but the lease
+
+
+def test_batches_move_the_log_of_a_sqlite_database_into_its_file(tmp_path: Path) -> None:
+    """SQLite changes the database file then, which is nobody else's work."""
+    database = Database(tmp_path, None)
+    store = database.open()
+    with store.batches() as begin:
+        for _ in range(3):
+            with begin() as connection:
+                connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS large (x)")
+                connection.exec_driver_sql("INSERT INTO large VALUES (zeroblob(12000000))")
+    store.snapshot()
+    added(store, "Anna")
+    database.close()
