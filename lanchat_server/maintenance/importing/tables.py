@@ -5,11 +5,13 @@ Which column is which is told by its name; `Columns.given` says it where that do
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Literal, NamedTuple
 
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text.cleaning import SURROGATE
 from lanchat_server.maintenance.importing.sqldump import DumpError, declared_charset, read_dump_untrusted
 
 Format = Literal["csv", "sql"]
@@ -18,6 +20,7 @@ FORMATS: tuple[Format, ...] = ("csv", "sql")
 _FIELD_MAX = 16 << 20
 _SNIFFED = 64 * 1024
 # Tried in this order where nobody says which it is.
+_BEYOND_ASCII = re.compile(r"[\0-\x7f]+")
 _ENCODINGS = ("utf-8-sig", "cp1251")
 
 
@@ -101,6 +104,7 @@ MESSAGES = OldTable(
             "sent",
             "send_time",
             "date_time",
+            "dt",
         ),
     },
     (("author", "author_id"), ("text",)),
@@ -138,8 +142,15 @@ def decode_untrusted(octets: bytes, columns: Columns) -> str:
     try:
         return octets.decode(_ENCODINGS[0])
     except UnicodeDecodeError:
-        # A dump of UTF-8 may have octets of other columns in it.
-        return octets.decode("utf-8", "surrogateescape") if declared else octets.decode(_ENCODINGS[1], "replace")
+        # A dump of UTF-8 may have octets of other columns in it, as pictures.
+        text = octets.decode("utf-8", "surrogateescape")
+        return text if declared or _is_mostly(text) else octets.decode(_ENCODINGS[1], "replace")
+
+
+def _is_mostly(text: str) -> bool:
+    """Whether there are more characters outside of ASCII than octets that are no UTF-8."""
+    beyond = _BEYOND_ASCII.sub("", text)
+    return len(beyond) > 2 * len(SURROGATE.findall(beyond))
 
 
 def _decode(octets: bytes, charset: str) -> str:

@@ -57,6 +57,11 @@ def test_dump_that_says_utf8_and_is_not() -> None:
     assert fields(octets, USERS, Columns("sql")) == [{"name": "\udcff", "password": "b"}]
 
 
+def test_dump_of_utf8_with_a_picture_in_it() -> None:
+    octets = "INSERT INTO users (name,password,ava) VALUES ('Иван','b',_binary '".encode() + b"\xff\xd8\xfe')"
+    assert fields(octets, USERS, Columns("sql")) == [{"name": "Иван", "password": "b"}]
+
+
 @pytest.mark.parametrize(
     ("octets", "columns"),
     [
