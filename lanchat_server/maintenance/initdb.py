@@ -118,7 +118,7 @@ def _run(admin: DatabaseAddress, address: DatabaseAddress, statements: list[str]
             complaint = _(
                 "User {user} lacks rights on {database} to make databases and accounts: name an administrator"
             )
-            raise StoreError(complaint.format(user=admin.user, database=server)) from None
+            raise StoreRefused(complaint.format(user=admin.user, database=server)) from None
         raise store_error(error, server, address.password) from None
     finally:
         engine.dispose()
