@@ -13,7 +13,7 @@ from typing import Any
 
 from mysql.connector.connection import MySQLConnection
 from mysql.connector.conversion import MySQLConverter
-from mysql.connector.errors import Error, InterfaceError, OperationalError
+from mysql.connector.errors import Error, InterfaceError, OperationalError, ReadTimeoutError
 from mysql.connector.network import NetworkBrokerPlain
 
 from lanchat_server.store.literals import literal
@@ -29,6 +29,9 @@ _ALIKE = frozenset({1044, 1045, 1049, 1698})
 # Milliseconds in which a node's computer confirms that something came: one that is cut off is given up sooner than one
 # that works for long.
 _CONFIRMED_MS = 4000
+# Seconds for the first read of a connection, which waits for what the cluster has committed: while the nodes agree that
+# one is gone it may wait for longer than they take.
+_SYNC_PATIENCE = 2
 
 log = logging.getLogger(__name__)
 
@@ -170,44 +173,61 @@ class HexConverter(MySQLConverter):
         return buf
 
 
+class NodeBehind(OperationalError):
+    """A node did not have in time what its cluster has committed."""
+
+
 def connect(nodes: NodeChoice, arguments: dict[str, Any]) -> DatabaseConnection:
     """A connection to a node that is ready. With arguments as for `mysql.connector.connect`, but for the host. Raises
     the connector's errors: of a cluster that of the node that was tried last."""
     failure: Error | None = None
+    behind: list[DatabaseHost] = []
     for host in nodes.candidates():
-        place = {"host": host.name or "localhost", "port": host.port}
         try:
-            connection = _connect({**arguments, **place}, nodes.is_cluster)
+            return _connect(nodes, host, arguments, _SYNC_PATIENCE if nodes.is_cluster else None)
+        except NodeBehind as error:
+            behind.append(host)
+            failure = error
         except Error as error:
             if error.errno in _ALIKE:
                 raise
             nodes.failed(host)
             log.debug("%s is not usable: error %s", host, error.errno)
             failure = error
-            continue
-        connection.nodes, connection.host = nodes, host
-        before, connection.generation = nodes.generation, nodes.taken(host)
-        if connection.generation != before:
-            log.warning("the database node %s is used from now on", host)
-        return connection
+    for host in behind:
+        try:
+            return _connect(nodes, host, arguments, None)
+        except Error as error:
+            failure = error
     assert failure is not None, "an address has a host"
     raise failure
 
 
-def _connect(arguments: dict[str, Any], is_cluster: bool) -> DatabaseConnection:
+def _connect(
+    nodes: NodeChoice, host: DatabaseHost, arguments: dict[str, Any], patience: int | None
+) -> DatabaseConnection:
+    """To this host. `patience`: seconds for what its cluster has committed; None: as for any answer."""
+    connection = _open({**arguments, "host": host.name or "localhost", "port": host.port})
     try:
-        connection = DatabaseConnection(**arguments)
-    except UnicodeError as error:  # no resolver can be asked for such a name
-        raise InterfaceError("not a host name", errno=_UNKNOWN_HOST) from error
-    try:
-        if is_cluster:
+        if nodes.is_cluster:
             _give_up_unconfirmed(connection)
         _read_ahead(connection)
-        _check_node(connection)
+        _check_node(connection, patience)
     except BaseException:
         connection.shutdown()
         raise
+    connection.nodes, connection.host = nodes, host
+    before, connection.generation = nodes.generation, nodes.taken(host)
+    if connection.generation != before:
+        log.warning("the database node %s is used from now on", host)
     return connection
+
+
+def _open(arguments: dict[str, Any]) -> DatabaseConnection:
+    try:
+        return DatabaseConnection(**arguments)
+    except UnicodeError as error:  # no resolver can be asked for such a name
+        raise InterfaceError("not a host name", errno=_UNKNOWN_HOST) from error
 
 
 def _give_up_unconfirmed(connection: DatabaseConnection) -> None:
@@ -217,15 +237,22 @@ def _give_up_unconfirmed(connection: DatabaseConnection) -> None:
         _channel(connection).sock.setsockopt(socket.IPPROTO_TCP, option, _CONFIRMED_MS)
 
 
-def _check_node(connection: DatabaseConnection) -> None:
+def _check_node(connection: DatabaseConnection, patience: int | None) -> None:
     """Of a Galera node: that it is one of the majority, and that it has all that is committed in the cluster by now, so
-    that whoever comes from another node misses nothing. Raises the connector's errors."""
+    that whoever comes from another node misses nothing. `patience` as of `_connect`. Raises the connector's errors."""
     if not _is_on(connection, "VARIABLES", "wsrep_on"):
         return
     if not _is_on(connection, "STATUS", "wsrep_ready"):
         raise OperationalError("WSREP is not ready", errno=NOT_READY)
     connection.cmd_query("SET SESSION wsrep_sync_wait = 1")
-    connection.rows("SELECT 1 FROM DUAL")
+    seconds = connection.read_timeout
+    try:
+        connection.read_timeout = patience or seconds
+        connection.rows("SELECT 1 FROM DUAL")
+    except ReadTimeoutError as error:
+        raise NodeBehind(error.msg, errno=error.errno) from error
+    finally:
+        connection.read_timeout = seconds
     connection.cmd_query("SET SESSION wsrep_sync_wait = DEFAULT")
 
 

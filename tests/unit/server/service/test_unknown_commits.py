@@ -20,7 +20,7 @@ from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.service.wall_clock import ClockWatch
 from lanchat_server.service.writer import Writer
-from lanchat_server.store import SqlStore, schema
+from lanchat_server.store import SqlStore, open_store, schema
 from tests.support.fake_log import key_of
 from tests.support.stores import KINDS, added, databases, user
 from tests.support.waiting import patient
@@ -209,3 +209,31 @@ def test_failed_check_keeps_both_moves() -> None:
 
     asyncio.run(scenario())
     assert moved == [HOUR_MS, 2 * HOUR_MS]
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("number", [1180, 1047, 1317, 2013, 1927])
+def test_unknown_outcome_is_looked_at_over_a_new_connection(
+    mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """What a node says that has lost the others leaves its connection open; another node may have the answer."""
+    store = open_store(mariadb_url, tmp_path)
+    store.take_lease("test", 1)
+
+    def connection_id() -> int:
+        with store.transaction() as tx:
+            return int(tx._connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one())
+
+    before, commit = connection_id(), Connection.commit
+
+    def once(connection: Connection) -> None:
+        monkeypatch.setattr(Connection, "commit", commit)
+        connection.rollback()
+        raise DBAPIError("COMMIT", None, DatabaseError(msg="Got error 5 during COMMIT", errno=number))
+
+    monkeypatch.setattr(Connection, "commit", once)
+    error = unknown(store, "Anna")
+    assert store.snapshot().users == []
+    assert error.stored is False
+    assert connection_id() != before
+    store.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mysql.connector.errors import Error, InterfaceError, OperationalError
+from mysql.connector.errors import Error, InterfaceError, OperationalError, ReadTimeoutError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -97,17 +97,21 @@ class TestChoice:
 
 
 class FakeConnection(DatabaseConnection):
-    """A connection that was never made; it answers from a table."""
+    """A connection that was never made; it answers from a table. `behind`: seconds that the first read takes."""
 
-    def __init__(self, answers: dict[str, list[tuple[Any, ...]]]) -> None:
+    def __init__(self, answers: dict[str, list[tuple[Any, ...]]], behind: int = 0) -> None:
         self.answers = answers
+        self.behind = behind
         self.asked: list[str] = []
+        self._read_timeout = 5
 
     def cmd_query(self, query: Any, *_: Any, **__: Any) -> Any:
         self.asked.append(query)
 
     def rows(self, question: str) -> list[tuple[Any, ...]]:
         self.asked.append(question)
+        if question == "SELECT 1 FROM DUAL" and self.behind > (self.read_timeout or 0):
+            raise ReadTimeoutError(errno=3024)
         return self.answers.get(question, [])
 
     def shutdown(self) -> None:
@@ -124,18 +128,18 @@ class TestReadiness:
     @pytest.mark.parametrize("answers", [{}, {WSREP_ON: [("wsrep_on", "OFF")], WSREP_READY: [("wsrep_ready", "OFF")]}])
     def test_server_without_a_cluster_is_ready(self, answers: dict[str, list[tuple[Any, ...]]]) -> None:
         connection = FakeConnection(answers)
-        connector._check_node(connection)
+        connector._check_node(connection, 2)
         assert connection.asked == [WSREP_ON]
 
     @pytest.mark.parametrize("ready", [[("wsrep_ready", "OFF")], []])
     def test_node_that_lost_the_others_is_not_ready(self, ready: list[tuple[Any, ...]]) -> None:
         with pytest.raises(OperationalError) as refused:
-            connector._check_node(FakeConnection({WSREP_ON: [("wsrep_on", "ON")], WSREP_READY: ready}))
+            connector._check_node(FakeConnection({WSREP_ON: [("wsrep_on", "ON")], WSREP_READY: ready}), 2)
         assert refused.value.errno == NOT_READY
 
     def test_first_read_waits_for_what_the_cluster_has_committed(self) -> None:
         connection = FakeConnection({WSREP_ON: [("wsrep_on", "ON")], WSREP_READY: [("wsrep_ready", "ON")]})
-        connector._check_node(connection)
+        connector._check_node(connection, 2)
         assert connection.asked[2:] == [
             "SET SESSION wsrep_sync_wait = 1",
             "SELECT 1 FROM DUAL",
@@ -147,18 +151,25 @@ class TestAttempts:
     """`connect` with nodes that answer, or fail with a number."""
 
     @staticmethod
-    def play(monkeypatch: pytest.MonkeyPatch, nodes: NodeChoice, states: dict[str, int]) -> tuple[list[str], Any]:
-        """The hosts that were tried; the connection, or the number of the error."""
+    def play(
+        monkeypatch: pytest.MonkeyPatch,
+        nodes: NodeChoice,
+        states: dict[str, int],
+        behind: dict[str, int] | None = None,
+    ) -> tuple[list[str], Any]:
+        """The hosts that were tried; the connection, or the number of the error. `behind`: seconds, by host."""
         tried: list[str] = []
 
-        def attempt(arguments: dict[str, Any], is_cluster: bool) -> DatabaseConnection:
+        def attempt(arguments: dict[str, Any]) -> DatabaseConnection:
             tried.append(arguments["host"])
-            assert is_cluster is nodes.is_cluster
             if number := states.get(arguments["host"], 0):
                 raise InterfaceError("no", errno=number)
-            return FakeConnection({})
+            answers = {WSREP_ON: [("wsrep_on", "ON")], WSREP_READY: [("wsrep_ready", "ON")]}
+            return FakeConnection(answers, (behind or {}).get(arguments["host"], 0))
 
-        monkeypatch.setattr(connector, "_connect", attempt)
+        monkeypatch.setattr(connector, "_open", attempt)
+        monkeypatch.setattr(connector, "_read_ahead", lambda _connection: None)
+        monkeypatch.setattr(connector, "_give_up_unconfirmed", lambda _connection: None)
         try:
             return tried, connect(nodes, {"user": "anna"})
         except Error as error:
@@ -177,6 +188,24 @@ class TestAttempts:
 
     def test_error_of_the_last_node_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert self.play(monkeypatch, NodeChoice([A, B]), {"a": 2003, "b": NOT_READY}) == (["a", "b"], NOT_READY)
+
+    def test_node_that_is_behind_is_passed_while_another_one_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        nodes = NodeChoice([A, B, C])
+        tried, made = self.play(monkeypatch, nodes, {}, {"a": 3, "b": 3})
+        assert (tried, made.host) == (["a", "b", "c"], C)
+        assert made.read_timeout == 5
+
+    def test_node_that_is_behind_is_waited_for_when_all_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        nodes = NodeChoice([A, B, C])
+        tried, made = self.play(monkeypatch, nodes, {"a": 2003}, {"b": 6, "c": 3})
+        assert (tried, made.host) == (["a", "b", "c", "b", "c"], C)
+        assert self.play(monkeypatch, NodeChoice([A, B]), {"a": 2003}, {"b": 6}) == (["a", "b", "b"], 3024)
+
+    def test_node_that_is_behind_does_not_count_as_failed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Else one that is cut off would be tried before it, which takes long."""
+        nodes = NodeChoice([A, B])
+        self.play(monkeypatch, nodes, {"a": 2003}, {"b": 6})
+        assert nodes.candidates() == [B, A]
 
     def test_connections_to_another_node_are_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         nodes = NodeChoice([A, B])
