@@ -5,7 +5,7 @@ Imported by PyInstaller's own process, from client.spec and server.spec.
 
 import plistlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ _UNUSED_BINARIES = (
     *("libavif-", "liblcms2-", "libwebpdemux-", "libwebpmux-", "libwebp-", "libsharpyuv-"),
 )
 _UNUSED_DATA = ("_tcl_data/tzdata/", "_tk_data/demos/", "_tk_data/images/")
+_DEBIANS_MODULES = "_tcl_data/tcl8/"
+_FONTS = Path("/usr/share/fonts/truetype/dejavu")
 # The LGPL asks that a library can be replaced: it lies in the folder as files, not in the archive of all modules.
 AS_FILES = {"zeroconf": "py"}
 _DESCRIPTIONS = {"lanchat": "LAN Chat", "lanchat-server": "LAN Chat server"}
@@ -102,6 +104,28 @@ def x11_libraries() -> list[tuple[str, str]]:
     from PyInstaller.depend.bindepend import resolve_library_path
 
     return [(resolve_library_path("libxcb.so.1"), ".")]
+
+
+def fonts() -> list[tuple[str, str]]:
+    """What windows are written in on a Linux system without fonts; fonts_hook.py chooses them there."""
+    if sys.platform != "linux":
+        return []
+    files = [_FONTS / f"DejaVu{name}.ttf" for name in ("Sans", "Sans-Bold", "SansMono")]
+    if missing := [str(file) for file in files if not file.is_file()]:
+        sys.exit(f"error: {', '.join(missing)} is missing: install the package fonts-dejavu-core")
+    return [(str(file), "fonts") for file in (*files, HERE / "fonts.conf")]
+
+
+def hooks() -> list[str]:
+    """What is run before the program."""
+    return [str(HERE / "fonts_hook.py")] if sys.platform == "linux" else []
+
+
+def _modules_of_tcl(entries: Iterable[Any]) -> Iterator[tuple[str, str, str]]:
+    """Debian has Tcl's modules inside of its library; Tcl looks for them beside it, and in Debian's own folder."""
+    for name, source, kind in entries:
+        if _slashes(name).startswith(_DEBIANS_MODULES):
+            yield (f"tcl8/8.6/{_slashes(name).removeprefix(_DEBIANS_MODULES)}", source, kind)
 
 
 def connector_plugins() -> list[tuple[str, str]]:
