@@ -358,8 +358,12 @@ def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def default_data_dir() -> Path:
-    """Where the server keeps its keys and its database when nothing is said."""
-    return platformdirs.user_data_path("lanchat-server", appauthor=False)
+    """Where the server keeps its keys and its database when nothing is said. Raises ConfigError for a user without a
+    home folder, as those of services are."""
+    try:
+        return platformdirs.user_data_path("lanchat-server", appauthor=False)
+    except (RuntimeError, KeyError):
+        raise ConfigError(_("This user has no home folder: name a folder for the data with --data-dir")) from None
 
 
 def default_name() -> str:
@@ -379,7 +383,8 @@ def load(
     argon2 = _taken(given, "argon2.")
     smtp = _smtp(_taken(given, "smtp."), file)
     given.setdefault("name", default_name())
-    given.setdefault("data_dir", default_data_dir())
+    if "data_dir" not in given:
+        given["data_dir"] = default_data_dir()
     given.setdefault("json_logs", given.get("json_output", False))
     return msgspec.convert({**given, "argon2": argon2, "smtp": smtp}, ServerConfig)
 

@@ -1,6 +1,7 @@
 """The server's configuration: sources of each value, their precedence, and messages about invalid ones."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -324,3 +325,17 @@ def test_every_setting_type_has_its_own_error_text(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=rf"{re.escape(key)} must be [a-z]") as refused:
             load({}, written(tmp_path, text), {})
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="each user has a home folder there")
+def test_user_without_a_home_folder_needs_a_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_uid: int) -> None:
+        raise KeyError
+
+    for variable in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert load({"data_dir": tmp_path}, None, {}).data_dir == tmp_path
+    assert load({}, written(tmp_path, "data_dir = '/srv/chat'"), {}).data_dir == Path("/srv/chat")
+    with pytest.raises(ConfigError, match="--data-dir"):
+        load({}, None, {})
