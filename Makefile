@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build executables executables-test locks format catalog site clean windows-test
+.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build deb deb-test dist executables executables-test locks format catalog site clean windows-test
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -61,6 +61,18 @@ cluster: ## a Galera cluster and its servers killed, cut off, mended (needs root
 bench: ## speed of the product beside its peers, a quarter of an hour; ARGS="--only a,c --quick" for a part
 	@$(SETUP) bench
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
+
+deb: ## Debian packages of client and server, in dist, built in a chroot of Debian 12 (root)
+	@$(SETUP) deb
+	@.venv/bin/python packaging/linux/deb.py $(ARGS)
+
+deb-test: ## the same installed, used, updated and purged in Debian 12 and 13 and Ubuntu 24.04 (root; kept in .cache); ARGS="--only trixie"
+	@$(SETUP) deb
+	@.venv/bin/python packaging/linux/deb_test.py $(ARGS)
+
+dist: ## everything of a release, in dist, with sums, bill of materials and licences: a table (root); ARGS="--without deb"
+	@$(SETUP) dist
+	@.venv/bin/python packaging/release/dist.py $(ARGS)
 
 build: ## the wheel and the source package, in dist
 	@$(SETUP) run

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test | cluster | fuzz | bench
+# Makes a checkout ready, as little as is missing:  setup.sh run | dev | test | fuzz | locks | deb | dist | site | bench | cluster
 #   run   a Python with Tk, a virtual environment `.venv`, the program in it
 #   dev   and the tools that check and test it
 #   test  and the Debian packages with the servers and screens that tests use
@@ -8,13 +8,15 @@
 #   site  what dev installs, and what builds the guides as a site
 #   bench what test installs, the chat servers that benchmarks compare with, and what draws the plots
 #   cluster what test installs, and a database server that copies its state to others
+#   deb   what dev installs, and what makes and tests Debian packages in chroots
+#   dist  what deb installs, and what checks the bill of materials of a release
 #   newest | lowest   what test installs, in the newest or lowest versions that pyproject.toml allows: without locks
 # Python packages come in the versions and with the hashes of packaging/locks, from wheels only. A stamp in `.venv`
 # makes the second call return at once. Debian packages are installed without starting any service.
 set -eu
 cd "$(dirname "$0")/../.."
 
-level=${1:?run, dev, test, fuzz, locks, bench, cluster, newest or lowest}
+level=${1:?run, dev, test, fuzz, locks, deb, dist, site, bench, cluster, newest or lowest}
 log=.cache/setup.log
 mkdir -p .cache
 : >"$log"
@@ -97,6 +99,19 @@ dbus-daemon:dbus
 nft:nftables
 ip:iproute2
 objdump:binutils
+'
+
+# What Debian packages are made and tried with: chroots, and validators of the desktop's files.
+deb_needs='
+mmdebstrap:mmdebstrap
+zstd:zstd
+dpkg-deb:dpkg
+unshare:util-linux
+ip:iproute2
+git:git
+desktop-file-validate:desktop-file-utils
+appstreamcli:appstream
+/usr/share/distro-info/ubuntu.csv:distro-info-data
 '
 
 # What benchmarks need besides: the peers, and what compiles the floor in C.
@@ -213,6 +228,11 @@ install_locker() {
     install_locked locks
 }
 
+install_validator() {
+    say "installing what checks the bill of materials"
+    install_locked release
+}
+
 install_unlocked() { # install_unlocked highest | lowest-direct
     say "installing the $level versions that pyproject.toml allows"
     rm -f .venv/ready-for-* # the next call of another level brings the locked versions back
@@ -228,6 +248,10 @@ prepare dev install_tools
 [ "$level" = site ] && { prepare site install_site_builder; exit; }
 [ "$level" = locks ] && { prepare locks install_locker; exit; }
 # shellcheck disable=SC2086  # lists of words
+[ "$level" = deb ] && { install_missing $deb_needs; exit; }
+# shellcheck disable=SC2086
+[ "$level" = dist ] && { install_missing $deb_needs; prepare dist install_validator; exit; }
+# shellcheck disable=SC2086
 install_missing $test_needs
 [ "$level" = test ] && exit
 # shellcheck disable=SC2086
