@@ -126,6 +126,8 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(stopping_with_console(lambda: loop.call_soon_threadsafe(stopped.set)))
         begun = _once(lambda: stack.enter_async_context(Supervisor()))
+        if stands_by:
+            _check_ports(config)
         while not stopped.is_set():
             free: FreeLease | None = None
             if stands_by:
@@ -379,6 +381,13 @@ def _bind(config: ServerConfig) -> tuple[list[socket.socket], socket.socket, int
             if config.port:
                 raise StartError(_bind_error(config, error)) from error
     raise StartError(_("No free port was found."))
+
+
+def _check_ports(config: ServerConfig) -> None:
+    """Raise StartError when they cannot be had, though they are not used yet."""
+    listeners, datagrams, _port = _bind(config)
+    for sock in (*listeners, datagrams):
+        sock.close()
 
 
 def _bind_error(config: ServerConfig, error: OSError) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.crowd import LIMITS
-from tests.chaos.pieces import Kept
+from tests.chaos.pieces import CACHE, Kept
 from tests.cluster import galera
 from tests.cluster.cases import CASES, TROUBLE, ClusterCase, Scene, copy_keys
 from tests.cluster.galera import NETWORK, Cluster
@@ -33,6 +33,7 @@ from tests.lab.matrix import PATIENCE, Row, Talker, complete, judge
 from tests.lab.matrix_cases import Case, Net
 from tests.lab.netns import Computer, Lab, Lan
 from tests.support import marked
+from tests.support.child import Child
 from tests.support.figures import table
 from tests.support.procs import ServerProcess
 from tests.support.standby import StandbyProcess
@@ -45,6 +46,8 @@ CLIENTS = 3
 PAUSE_MAX = 10.0
 # Each client writes so many messages, so many a second: for 45 s.
 COUNT, RATE = 360, 8.0
+# What servers said, by case.
+LOGS = CACHE / "cluster-logs"
 COLUMNS = ("broken", "sent", "stored", "shown", "lost", "twice", "pause s", "take-over s", "both serve s")
 
 
@@ -81,9 +84,17 @@ def play(case: ClusterCase, cluster: Cluster, lan: Lan, lab: Lab, folder: Path, 
         for server in (first, second):
             if server is not None and server.returncode is None:
                 server.stop(30.0)
+        _keep_logs(case, first, second)
         row = judge(as_matrix, talkers)
         row.faults += _audit(computers[1], cluster.url(name), folder, talkers)
     return _figures(case, row, talkers, times)
+
+
+def _keep_logs(case: ClusterCase, *servers: Child | None) -> None:
+    """What the servers said, for whoever looks for a fault."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    said = ["\n".join([*server.stdout, *server.stderr]) for server in servers if server is not None]
+    (LOGS / f"{case.name.replace(' ', '-')}.log").write_text("\n\n".join(said))
 
 
 def _standby(

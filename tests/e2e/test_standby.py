@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -126,6 +127,14 @@ def test_two_standbys_on_a_new_database_begin_by_themselves(tmp_path: Path, mari
             second.wait_event("standby", 60.0)
             first.stop()
             second.wait_event("ready", 30.0)
+
+
+def test_standby_whose_port_is_taken_is_refused(tmp_path: Path, mariadb_url: str) -> None:
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        with StandbyProcess(tmp_path / "second", mariadb_url, free_port(), port=port) as second:
+            assert second.wait(60.0) == 1
+            assert f"Port {port} is in use" in "\n".join(second.stderr)
 
 
 def test_standby_on_an_embedded_database_is_refused(tmp_path: Path) -> None:
