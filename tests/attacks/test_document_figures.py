@@ -148,7 +148,7 @@ PHRASES = {
         f"U(0, {CLIENT.reconnect_first:g} s)",
         f"at most {CLIENT.reconnect_early:g} s in the first minute and {CLIENT.reconnect_longest:g} s from then on",
         f"at the last address for {dial.SILENT_AFTER:g} s",
-        f"doubles from {dial.SEARCH_FIRST:g} s to {dial.SEARCH_LONGEST:g}",
+        f"doubles from {dial.SEARCH_FIRST:g} s to {dial.SEARCH_LONGEST:g}, but for the first {dial.SEARCH_OFTEN:g} s",
         f"bodies above {limits.INLINE_BODY_MAX} octets over TLS",
         f"after {ms(CLIENT.retry_first)} ms, doubling to {CLIENT.retry_longest:g} s",
         f"at most every {ms(CORE.expect_interval)} ms for a run",

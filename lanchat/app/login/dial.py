@@ -46,6 +46,8 @@ SEARCH_AFTER = 3
 SILENT_AFTER = 0.5
 SEARCH_FIRST = 1.0
 SEARCH_LONGEST = 30.0
+# The distance grows only after so many seconds: a standby takes the server's place within ten.
+SEARCH_OFTEN = 15.0
 # Refusals after which a device does not come back by itself.
 FINAL = frozenset((Code.BAD_CREDENTIALS, Code.ACCOUNT_DISABLED, Code.DEVICE_REVOKED, Code.VERSION))
 
@@ -87,6 +89,7 @@ class Dialer:
         self._first = first
         self._failures = 0
         self._answered = False
+        self._away_since = 0.0
         self._search_at = 0.0
         self._search_wait = SEARCH_FIRST
 
@@ -131,6 +134,8 @@ class Dialer:
 
     async def _reach(self) -> TlsChannel:
         """A channel to the server with the pinned fingerprint, wherever it is now."""
+        if not self._failures:
+            self._away_since = asyncio.get_running_loop().time()
         self._failures += 1
         if asyncio.get_running_loop().time() < self._search_at:
             return await self._open(self.known.host, self.known.port)
@@ -149,8 +154,10 @@ class Dialer:
         return await self._search_in_turn(here)
 
     async def _search_in_turn(self, here: "asyncio.Future[TlsChannel]") -> TlsChannel:
-        self._search_at = asyncio.get_running_loop().time() + self._search_wait
-        self._search_wait = min(2.0 * self._search_wait, SEARCH_LONGEST)
+        now = asyncio.get_running_loop().time()
+        self._search_at = now + self._search_wait
+        if now - self._away_since >= SEARCH_OFTEN:
+            self._search_wait = min(2.0 * self._search_wait, SEARCH_LONGEST)
         return await self._search(here)
 
     async def _search(self, here: "asyncio.Future[TlsChannel]") -> TlsChannel:
