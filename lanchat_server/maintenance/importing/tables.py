@@ -116,7 +116,8 @@ class TableError(ProtocolError):
 
 
 class Columns(NamedTuple):
-    """What the person says of the file. `given`: field to column; `table`, `charset` None: find out."""
+    """What the person says of the file. `given`: field to column; of CSV without a line of names, to the number of the
+    column, from 1. `table`, `charset` None: find out."""
 
     format: Format
     given: Mapping[str, str] = {}
@@ -184,10 +185,13 @@ def _read_csv(text: str, kind: OldTable, columns: Columns) -> Iterator[OldRow]:
     if "\0" in text:
         raise TableError("line 1: this is no text")
     reader = csv.reader(io.StringIO(text, newline=""), _dialect(text), strict=True)
-    header = next(reader, None)
-    if header is None:
-        raise TableError("the file is empty")
-    names = tuple(name.strip().lower() for name in header)
+    if columns.given and all(column.isascii() and column.isdecimal() for column in columns.given.values()):
+        names = tuple(str(number) for number in range(1, 1 + max(int(column[:4]) for column in columns.given.values())))
+    else:
+        header = next(reader, None)
+        if header is None:
+            raise TableError("the file is empty")
+        names = tuple(name.strip().lower() for name in header)
     fields = _fields(names, kind, columns)
     if fields is None:
         raise TableError(f"line 1: {_missing(kind)} is not among the columns {', '.join(names)[:200]}")

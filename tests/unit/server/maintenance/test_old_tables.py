@@ -40,6 +40,18 @@ def test_given_columns_and_charset() -> None:
     assert fields("кто,x\nАнна,1\n".encode("koi8-r"), columns=columns) == [{"name": "Анна", "password": "1"}]
 
 
+def test_csv_without_a_line_of_names() -> None:
+    columns = Columns("csv", {"name": "2", "password": "3"})
+    assert fields(f"1,anna,{MD5}\n2,boris,{MD5},more\n3,short\n", columns=columns) == [
+        {"name": "anna", "password": MD5},
+        {"name": "boris", "password": MD5},
+        {"name": "short"},
+    ]
+    for wrong in ({"name": "0", "password": "3"}, {"name": "2"}):
+        with pytest.raises(TableError):
+            fields("1,anna,x\n", columns=Columns("csv", wrong))
+
+
 def test_sql_takes_the_table_of_its_kind() -> None:
     dump = f"""SET NAMES cp1251;
         INSERT INTO rooms (id, name) VALUES (1, 'general');
