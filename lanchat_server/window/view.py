@@ -21,6 +21,7 @@ from lanchat.ui.kit.fields.entry_text import EntryText
 from lanchat.ui.kit.keys import shortcuts
 from lanchat.ui.kit.program_icon import set_icon
 from lanchat.ui.kit.theme import DARK, LIGHT, Palette
+from lanchat.ui.kit.work_area import keep_on_screen
 from lanchat_server.window.first_account import FirstAccountForm
 from lanchat_server.window.log import LINES_MAX, LogLine, WindowLog
 from lanchat_server.window.model import ServerIdentity, ServiceState, WindowModel
@@ -69,6 +70,8 @@ def make_root(dark: bool) -> Any:
     ).register()
     theme = f"{_FAMILY}-{'dark' if dark else 'light'}"
     root = ttk.App(title="LAN Chat", theme=theme, size=(940, 700), minsize=(760, 680), iconphoto=None)
+    root.update_idletasks()
+    keep_on_screen(root)
     set_icon(root, "lanchat-server")
     # Some builds of Tk 8.6 bind buttons to this event and no key to the event.
     root.event_add("<<Invoke>>", "<Key-space>")

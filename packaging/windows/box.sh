@@ -103,7 +103,7 @@ make_environment() {
     [ "$(cat "$cache/env/$name/ready" 2>/dev/null)" = "$stamp" ] && return
     say "environment $name"
     folder=$cache/env/$name.part
-    rm -rf "$folder" "$cache/env/$name"
+    rm -rf "$folder"
     mkdir -p "$cache/env" "$cache/wheels"
     # shellcheck disable=SC2086
     "$top/.venv/bin/python" "$here/locked.py" $locks >"$cache/wheels/$name.txt"
@@ -115,6 +115,7 @@ make_environment() {
         --no-deps --require-hashes --find-links 'Z:\kept\wheels' --no-warn-script-location -r "Z:\\kept\\wheels\\$name.txt"
     echo 'Z:\src' >"$folder/Lib/site-packages/checkout.pth"
     printf '%s' "$stamp" >"$folder/ready"
+    rm -rf "$cache/env/$name" # whoever uses the old one needs a new start
     mv "$folder" "$cache/env/$name"
 }
 

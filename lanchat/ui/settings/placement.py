@@ -2,6 +2,7 @@
 
 import tkinter as tk
 
+from lanchat.ui.kit.work_area import work_area
 from lanchat.ui.settings.memory import WindowSettings
 from lanchat.ui.settings.place import ScreenArea, WindowFrame, WindowPlace, fit, parse
 
@@ -49,11 +50,11 @@ class Placement:
             root.winfo_vrootwidth(),
             root.winfo_vrootheight(),
         )
-        return (
-            ScreenArea(x, y, width, height)
-            if width and height
-            else ScreenArea(0, 0, root.winfo_screenwidth(), root.winfo_screenheight())
-        )
+        first = ScreenArea(0, 0, root.winfo_screenwidth(), root.winfo_screenheight())
+        every = ScreenArea(x, y, width, height) if width and height else first
+        free = work_area()
+        # With several monitors nobody says where on all of them taskbars are.
+        return ScreenArea(*free) if free is not None and every == first else every
 
     def _maximise(self) -> None:
         if self._x11:
