@@ -15,7 +15,7 @@ from lanchat.protocol.text.names import inert
 
 # user:password@ in a URL, also in one that was taken for a path: there two slashes are one. The password may hold
 # anything but white space; the last @ before the host ends it.
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*:/+[^\s:/@]*:)[^\s]*@(?P<tail>[^\s@]*)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*:[/\\]+[^\s:/@\\]*:)[^\s]*@(?P<tail>[^\s@]*)", re.IGNORECASE)
 # password=…, "password": "…" and their like, as libraries print settings. A quotation ends with its line: one that a
 # stranger opened must not reach the quotation mark before a secret further down.
 _NAMED_SECRET = re.compile(

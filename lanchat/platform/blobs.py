@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lanchat.platform.files import beside, make_private_folder, open_private, refuse_link, replace, sync_folder
+from lanchat.platform.files import beside, make_private_folder, open_private, refuse_link, sync_folder
+from lanchat.platform.renames import ignoring_files_in_use, replace
 from lanchat.protocol.blobs import ADDRESS_OCTETS, RANGE_MAX, BlobMismatch, BlobStore, BlobWriter
 from lanchat.protocol.errors import ProtocolError
 
@@ -127,7 +128,8 @@ class BlobFolder(BlobStore):
         OSError."""
         for entry in self._entries():
             if _DRAFT.match(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
-                Path(entry.path).unlink(missing_ok=True)
+                with ignoring_files_in_use():  # its process lives
+                    Path(entry.path).unlink(missing_ok=True)
 
     def _path(self, address: bytes) -> Path:
         if type(address) is not bytes or len(address) != ADDRESS_OCTETS:

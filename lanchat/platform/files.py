@@ -13,13 +13,13 @@ import shutil
 import stat
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from lanchat.platform.access import keep_to_owner
+from lanchat.platform.renames import ignoring_files_in_use, rename, replace
 from lanchat.protocol.problems import Problem, ProblemDetails
 
 PRIVATE = 0o600
@@ -30,11 +30,6 @@ _NO_TERMINAL = getattr(os, "O_NOCTTY", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(self|thread-self|[0-9]+))/fd/([0-9]{1,9})\Z")
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
-# Windows renames nothing that another program has open (access denied, in use, locked): virus scanners and indexers
-# open each new file for a moment. So it is tried again, for a second in all.
-_IN_USE_ERRORS = frozenset((32, 33))
-_BUSY_ERRORS = _IN_USE_ERRORS | {5}
-_BUSY_PAUSES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.4)
 # Of destinations that are neither finished nor abandoned.
 _drafts: set[Path] = set()
 
@@ -53,36 +48,6 @@ def os_reason(error: OSError) -> str | ProblemDetails:
     if isinstance(error, FileRefused):
         return ProblemDetails.of(error.problem)
     return error.strerror or str(error)
-
-
-# --- Renames ----------------------------------------------------------------------------------------------------------
-
-
-def rename(source: str | Path, target: str | Path) -> None:
-    """Give a file or folder a name that nothing has: as `os.rename`, again while another program has it open. Raises
-    OSError."""
-    _again_while_busy(os.rename, source, target)
-
-
-def replace(source: str | Path, target: str | Path) -> None:
-    """As `rename`, but a file that has the name gives way: as `os.replace`. Raises OSError."""
-    _again_while_busy(os.replace, source, target)
-
-
-def is_in_use(error: OSError) -> bool:
-    """Whether Windows refused something because another program has the file open."""
-    return getattr(error, "winerror", None) in _IN_USE_ERRORS
-
-
-def _again_while_busy(move: Callable[[Any, Any], None], source: str | Path, target: str | Path) -> None:
-    for pause in _BUSY_PAUSES:
-        try:
-            return move(source, target)
-        except OSError as error:
-            if getattr(error, "winerror", None) not in _BUSY_ERRORS:
-                raise
-        time.sleep(pause)
-    return move(source, target)
 
 
 # --- What is private --------------------------------------------------------------------------------------------------
@@ -200,7 +165,8 @@ def replace_file(path: Path, octets: bytes) -> None:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """`replace_file` for content that comes in parts."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):  # of a process that was killed
-        left.unlink(missing_ok=True)
+        with ignoring_files_in_use():
+            left.unlink(missing_ok=True)
     fresh = beside(path, "new")
     descriptor = open_private(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     try:

@@ -4,7 +4,6 @@ launch.py makes it for the command line. `Window` holds what lives as long as th
 commands. A page is made anew when theme, language or text size change; nothing is kept in widgets.
 """
 
-import _thread
 import contextlib
 import logging
 import signal
@@ -129,7 +128,7 @@ class Window:
         self._catch_signals()
         self.root.after(_IDLE_CHECK_MS, self._check_idle)
         self.root.after(_SAVE_MS, self._save_often)
-        with stopping_with_console(partial(_thread.interrupt_main, signal.SIGTERM)):
+        with stopping_with_console(partial(signal.raise_signal, signal.SIGTERM)):
             self.root.mainloop()
         return 0
 

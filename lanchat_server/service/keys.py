@@ -24,9 +24,9 @@ from lanchat.platform.files import (
     create_private,
     make_private_folder,
     read_private,
-    rename,
     sync_folder,
 )
+from lanchat.platform.renames import rename
 from lanchat.transport.certificates import private_pem, self_signed
 from lanchat_server.service.errors import StartError
 

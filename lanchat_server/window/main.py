@@ -3,7 +3,6 @@
 The window asks its queue ten times a second; no other thread ever calls Tk, so neither can wait for the other.
 """
 
-import _thread
 import contextlib
 import logging
 import os
@@ -169,7 +168,7 @@ def _signals(close: Any) -> Iterator[None]:
     turn."""
     before = {number: signal.signal(number, lambda _number, _frame: close()) for number in STOP_SIGNALS}
     try:
-        with stopping_with_console(partial(_thread.interrupt_main, signal.SIGTERM)):
+        with stopping_with_console(partial(signal.raise_signal, signal.SIGTERM)):
             yield
     finally:
         for number, handler in before.items():

@@ -48,7 +48,7 @@ def main(file: Path) -> int:
         return 1
     runs = "".join(base36(len(list(codes))) + ".,;:"[which] for which, codes in groupby(range(0x110000), kind))
     lines = [f'    "{runs[start : start + WIDTH]}"\n' for start in range(0, len(runs), WIDTH)]
-    file.write_text(HEADER.format(version="14.0") + "".join(lines) + ")\n", encoding="utf-8")
+    file.write_text(HEADER.format(version="14.0") + "".join(lines) + ")\n", encoding="utf-8", newline="\n")
     return 0
 
 

@@ -13,7 +13,6 @@ import itertools
 import json
 import os
 import random
-import resource
 import selectors
 import signal
 import socket
@@ -211,6 +210,8 @@ def report_ready() -> None:
 def main() -> None:
     kind, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     key = bytes.fromhex(sys.argv[4]) if len(sys.argv) > 4 else b""
+    import resource  # of POSIX; others take their ClientHello from here
+
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))

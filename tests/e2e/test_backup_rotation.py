@@ -1,7 +1,6 @@
 """Backups that are kept by the dozen: by the command and by the server itself, and what a restore says first."""
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +82,7 @@ def test_bad_time_of_day_is_refused(tmp_path: Path) -> None:
 
 def answered(data: Path, answer: bytes, *args: str) -> tuple[int, str]:
     """A command in a terminal, where a person types this; its exit code and all that the terminal showed."""
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal", exc_type=ImportError)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "lanchat_server", "--data-dir", str(data / "data"), *args]
     child = subprocess.Popen(

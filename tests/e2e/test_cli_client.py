@@ -432,6 +432,7 @@ def test_changed_server_identity_exits_with_5(tmp_path: Path) -> None:
 # --- As a program among programs -------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals")
 def test_ctrl_c_ends_a_listener_with_130(anna: CliUser, room: str) -> None:
     with anna.listen(room) as listener:
         listener.wait_for(lambda event: event["event"] == "live", 20)
@@ -440,6 +441,7 @@ def test_ctrl_c_ends_a_listener_with_130(anna: CliUser, room: str) -> None:
         assert listener.stderr == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals")
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
 def test_ctrl_c_at_any_moment_leaves_no_traceback(anna: CliUser, room: str, delay: float) -> None:
     with ClientProcess(["--server", anna.address, "listen", room], anna.profile) as listener:

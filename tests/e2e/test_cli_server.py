@@ -60,6 +60,7 @@ def test_run_prints_one_ready_line_and_stops_with_0(tmp_path: Path) -> None:
         assert all(json.loads(line)["message"] for line in running.stderr)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_server_with_0_and_keep_its_identity(tmp_path: Path, number: signal.Signals) -> None:
     with ServerProcess(tmp_path / "data") as first:
@@ -258,6 +259,7 @@ def test_backup_and_restore_report_missing_paths(tmp_path: Path) -> None:
     assert str(tmp_path / "empty") in error_line(run_command(tmp_path / "empty", "backup", str(tmp_path / "file")))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals")
 def test_ctrl_c_in_a_command_leaves_no_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"mysql://chat:secret@127.0.0.1:{silent.getsockname()[1]}/chat"

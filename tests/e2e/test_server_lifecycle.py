@@ -208,6 +208,7 @@ def mariadb_own() -> Iterator[MariaDB]:
         yield own
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals")
 def test_ctrl_c_is_a_graceful_stop(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         os.kill(server.pid, signal.SIGINT)

@@ -1,7 +1,6 @@
 """Quotas and a full disk on real servers: which requests are refused, and what `status` reports."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +14,11 @@ from lanchat.protocol.log.messages import Kind
 from tests.chaos.disks import SmallDisk
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment, run_client
 from tests.support.raw import RawClient
+from tests.support.small_disk import needs_root
 from tests.support.waiting import patient, wait_until
 
 MIB = 1 << 20
 PATIENCE = patient(20.0)
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 
 
 def server_command(server: ServerProcess, *args: str) -> subprocess.CompletedProcess[str]:

@@ -56,6 +56,7 @@ def test_without_a_server_the_exit_code_is_3(tmp_path: Path) -> None:
             server.kill()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signals")
 def test_server_that_does_not_end_in_time_is_an_error(tmp_path: Path) -> None:
     """A server that is paused after it was asked."""
     with ServerProcess(tmp_path / "data") as server:

@@ -36,6 +36,7 @@ class AdminPort:
                 self._serve(sock)
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # Windows: it is not connected; closing it ends `accept` there
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(patient(10))

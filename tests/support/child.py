@@ -7,9 +7,9 @@ case a test did not get to its clean-up.
 
 import atexit
 import contextlib
-import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -49,7 +49,7 @@ class Child:
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            process_group=0 if own_group else None,
+            process_group=0 if own_group and sys.platform != "win32" else None,
         )
         _started.add(self)
         guard.environment(env)
@@ -121,7 +121,7 @@ class Child:
         self._process.send_signal(number)
 
     def stop(self, grace: float = 10.0) -> int:
-        """SIGTERM and wait; returns the exit code (also of a process that had ended).
+        """SIGTERM (on Windows as `kill`) and wait; returns the exit code (also of a process that had ended).
 
         Raises TimeoutError when it did not end within `grace` seconds; it is dead then, too.
         """
@@ -173,4 +173,4 @@ def _kill_leftovers() -> None:
     for child in list(_started):
         if child.returncode is None:
             with contextlib.suppress(OSError):
-                os.kill(child.pid, signal.SIGKILL)
+                child._process.kill()

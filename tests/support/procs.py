@@ -143,6 +143,14 @@ class ServerProcess(Child):
             timeout=60,
         )
 
+    def stop(self, grace: float = 10.0) -> int:
+        """In order, as the base method; Windows has no signal for it, so the command asks."""
+        if sys.platform == "win32" and self.returncode is None:
+            argv = [sys.executable, "-m", "lanchat_server", "stop", "--data-dir", str(self.data_dir)]
+            subprocess.run(argv, env=plain_environment(self.data_dir), cwd=ROOT, check=False, timeout=patient(grace))
+            return self.wait(grace)
+        return super().stop(grace)
+
     def restart(self, **changes: Any) -> "ServerProcess":
         """A new process with the same data, port and options but for `changes`. This one must have ended."""
         assert self.returncode is not None, "stop or kill it first"

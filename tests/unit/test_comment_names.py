@@ -105,7 +105,7 @@ def unknown_names(source: str) -> set[str]:
 
 
 def test_names_in_comments_exist() -> None:
-    found = {str(path.relative_to(ROOT)): unknown_names(path.read_text(encoding="utf-8")) for path in SERVER}
+    found = {path.relative_to(ROOT).as_posix(): unknown_names(path.read_text(encoding="utf-8")) for path in SERVER}
     assert {path: unknown for path, unknown in found.items() if unknown} == {}
 
 

@@ -61,7 +61,7 @@ def check(found: Mapping[str, int], listed: Mapping[str, tuple[int, str]]) -> No
 
 
 def test_files_have_a_reason_to_be_long() -> None:
-    lines = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in files()}
+    lines = {file.relative_to(ROOT).as_posix(): len(file.read_text(encoding="utf-8").splitlines()) for file in files()}
     assert len(lines) > 300
     check({name: count for name, count in lines.items() if count > FILE_MAX}, FILES)
 
@@ -69,7 +69,7 @@ def test_files_have_a_reason_to_be_long() -> None:
 def test_functions_have_a_reason_to_be_long() -> None:
     found: dict[str, int] = {}
     for file in files():
-        found |= long_functions(str(file.relative_to(ROOT)), file.read_text(encoding="utf-8"))
+        found |= long_functions(file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8"))
     check(found, FUNCTIONS)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sys
 
 import pytest
 
@@ -66,7 +67,8 @@ def test_server_is_found_by_ipv6_alone() -> None:
         listener = socket.create_server(("::", 0), family=socket.AF_INET6)
         try:
             host = await _link_local_answer(port)
-            assert host.partition("%")[2] in {name for _index, name in socket.if_nameindex()}
+            zones = {str(index) if sys.platform == "win32" else name for index, name in socket.if_nameindex()}
+            assert host.partition("%")[2] in zones
             (await connect(host, listener.getsockname()[1])).close()
         finally:
             listener.close()

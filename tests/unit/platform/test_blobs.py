@@ -260,6 +260,7 @@ def test_drafts_of_killed_processes_are_removed_by_age(folder: Path) -> None:
     old, young = (store.writer(address_of(name), 9) for name in (b"old", b"young"))
     for writer in (old, young):
         writer.write(b"123456789")
+    old._file.close()  # as those of a process that was killed
     draft = next(path for path in files(folder) if address_of(b"old").hex() in path.name)
     os.utime(draft, (1000.0, 1000.0))
     stranger = folder / ADDRESS.hex()[:2] / "notes.txt"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lanchat.platform import files
+from lanchat.platform import files, renames
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,7 +20,7 @@ class Scanner:
         self.pauses: list[float] = []
         self._left = attempts
         self._winerror = winerror
-        monkeypatch.setattr(files.time, "sleep", self.pauses.append)
+        monkeypatch.setattr(renames.time, "sleep", self.pauses.append)
         for name in ("rename", "replace"):
             monkeypatch.setattr(os, name, self._guarded(getattr(os, name)))
 
@@ -70,7 +70,7 @@ def test_a_file_that_stays_open_is_reported_after_a_second(tmp_path: Path, monke
 def test_other_errors_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scanner = Scanner(monkeypatch, 0)
     with pytest.raises(FileNotFoundError):
-        files.rename(tmp_path / "absent", tmp_path / "name")
+        renames.rename(tmp_path / "absent", tmp_path / "name")
     assert scanner.pauses == []
 
 
@@ -79,7 +79,7 @@ def test_nothing_renames_past_these_functions() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for folder in ("lanchat", "lanchat_server")
         for path in (ROOT / folder).rglob("*.py")
-        if path.name != "files.py"
+        if path.name != "renames.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)

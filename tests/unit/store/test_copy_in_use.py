@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform import files
+from lanchat.platform import renames
 from lanchat.protocol.problems import Problem
 from lanchat.store import rescue
 from lanchat.store.database import Database
@@ -34,7 +34,7 @@ class OtherProgram:
             rename(source, target)
 
         monkeypatch.setattr(os, "rename", guarded)
-        monkeypatch.setattr(files.time, "sleep", lambda _seconds: None)
+        monkeypatch.setattr(renames.time, "sleep", lambda _seconds: None)
 
 
 def test_a_damaged_copy_that_is_open_elsewhere_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

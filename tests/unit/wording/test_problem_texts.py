@@ -2,6 +2,7 @@
 
 import ast
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,7 +123,9 @@ def sources() -> Iterator[Path]:
 
 
 def test_each_use_gives_exactly_the_values_of_the_text() -> None:
-    assert [f"{file.relative_to(ROOT)}:{fault}" for file in sources() for fault in faults(file.read_text())] == []
+    assert [
+        f"{file.relative_to(ROOT)}:{fault}" for file in sources() for fault in faults(file.read_text(encoding="utf-8"))
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_use_without_the_right_values_is_found(line: str) -> None:
 
 
 def test_each_problem_is_used() -> None:
-    used = {problem for file in sources() for _line, problem, _names in uses(file.read_text())}
+    used = {problem for file in sources() for _line, problem, _names in uses(file.read_text(encoding="utf-8"))}
     assert used == set(Problem)
 
 
@@ -169,12 +172,11 @@ def test_kept_messages_are_counted(count: int, text: str) -> None:
     assert details_text(ProblemDetails.of(Problem.MESSAGES_KEPT, count=count)).startswith(text)
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone of Windows is no variable")
 @pytest.mark.parametrize(("zone", "clock"), [("UTC0", "22:14"), ("XXX-5:30", "03:44")])
 def test_delayed_message_shows_the_local_time_to_the_minute(
     zone: str, clock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
-
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -244,7 +246,7 @@ def test_operating_system_error_texts_come_from_one_function() -> None:
         file.relative_to(ROOT).as_posix()
         for package in ("lanchat", "lanchat_server")
         for file in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if (isinstance(node, ast.Attribute) and node.attr == "strerror" and getattr(node.value, "id", "") != "os")
         or (isinstance(node, ast.Constant) and node.value == "strerror")
     }

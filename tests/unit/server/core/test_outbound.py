@@ -111,6 +111,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.sock.bind(("127.0.0.1", 0))
         self.sock.settimeout(2)
         self.keys = wire.SessionKeys(7, b"a" * 32, b"b" * 32, 3_600_000)

@@ -180,3 +180,16 @@ def test_misplaced_secret_is_not_repeated(argv: list[str], tmp_path: Path, monke
 @pytest.mark.parametrize("value", ["a", "r", "--", "-"])
 def test_rest_of_a_message_is_unchanged(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "unrecognized arguments: --password" in output_of(["users", "list", "--password", value], monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        r"mysql:\user:Zq9§Xwv§K7@host\chat: No such file",  # a URL taken for a path on Windows
+        r"C:\data\mysql:\\user:Zq9§Xwv§K7@host\chat",
+        "mysql:/user:Zq9§Xwv§K7@host/chat: No such file",  # on other systems
+    ],
+)
+def test_url_taken_for_a_path_shows_no_password(shown: str) -> None:
+    assert "Zq9" not in logs.redact(shown)
+    assert "host" in logs.redact(shown)
