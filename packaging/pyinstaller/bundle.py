@@ -60,6 +60,7 @@ def folder(name: str, analysis: Analysis, *, unused: tuple[str, ...] = (), never
     analysis.datas = [
         entry for entry in analysis.datas if not _named(entry, left_out) and not _below(entry, _UNUSED_DATA)
     ]
+    analysis.datas += [*_modules_of_tcl(analysis.datas)]
     work = Path(analysis.tocfilename).parent
     licences = gather([*analysis.pure, *analysis.binaries, *analysis.datas], (ROOT, work))
     analysis.datas += _written(licences, work / f"{name}-licences")
