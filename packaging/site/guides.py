@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 DOCS, OUT = ROOT / "docs", ROOT / "build" / "site"
 SUFFIXES = {"en": "", "ru": ".ru"}
-# In the order of the table of contents; a page is docs/guide/NAME.md, in Russian docs/guide/NAME.ru.md.
-PAGES = ("start", "database", "network", "moving", "backup", "firewall", "protection", "administration")
+# A page is docs/guide/NAME.md, in Russian docs/guide/NAME.ru.md. These come first in the table of contents.
+FIRST = ("index", "start", "windows", "database", "network", "moving", "backup", "firewall", "protection")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 _OPENING = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>LAN Chat</title>
@@ -35,7 +35,9 @@ _OPENING = """<!doctype html>
 def sources(language: str) -> dict[str, Path]:
     """The pages of a language by their names in the site."""
     suffix = SUFFIXES[language]
-    pages = {name: DOCS / "guide" / f"{name}{suffix}.md" for name in ("index", *PAGES)}
+    names = {path.name.partition(".")[0] for path in (DOCS / "guide").glob("*.md")}
+    ordered = [name for name in FIRST if name in names] + sorted(names - set(FIRST))
+    pages = {name: DOCS / "guide" / f"{name}{suffix}.md" for name in ordered}
     return pages | {"user-guide": DOCS / f"USER_GUIDE{suffix}.md"}
 
 
@@ -55,7 +57,7 @@ def stage(language: str, folder: Path) -> None:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not _leads_to(line, path, others)]
         text = _outside_code("\n".join(lines), lambda part, place=place: _LINK.sub(place, part))  # type: ignore[misc]
         if name == "index":
-            text += "\n\n```{toctree}\n:hidden:\n\n" + "\n".join((*PAGES, "user-guide")) + "\n```\n"
+            text += "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(list(pages)[1:]) + "\n```\n"
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
