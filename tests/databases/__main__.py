@@ -94,7 +94,8 @@ def _row(name: str, version: str, report: Path, seconds: float, code: int) -> Ro
     suite = next(ElementTree.parse(report).getroot().iter("testsuite"))
     count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
     failed = count["failures"] + count["errors"]
-    return Row(name, version, count["tests"] - failed - count["skipped"], failed, count["skipped"], seconds)
+    problem = "" if code in (0, 1) else f"not all: pytest ended with {code}"
+    return Row(name, version, count["tests"] - failed - count["skipped"], failed, count["skipped"], seconds, problem)
 
 
 def _print(rows: list[Row]) -> None:
