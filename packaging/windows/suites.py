@@ -10,10 +10,12 @@ found is kept in .cache/windows/suites, a table of it is printed at the end.
 import argparse
 import fnmatch
 import os
+import shutil
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ LIST = HERE / "wine_failures.txt"
 SUITES = {"unit": "tests/unit", "e2e": "tests/e2e"}
 # A test of an idle computer takes seconds; one that hangs must not take the run with it.
 TEST_TIMEOUT = 240
+NO_TESTS = 5  # pytest's exit code: it chose none of a file
 
 
 class Suite(NamedTuple):
@@ -101,19 +104,43 @@ def matches(node: str, pattern: str) -> bool:
 
 
 def run(name: str, arguments: list[str]) -> Suite:
-    """Runs a suite in a session of its own. Exits when pytest itself could not."""
-    folder = CACHE / "suites"
-    folder.mkdir(parents=True, exist_ok=True)
-    report = folder / f"{name}.xml"
-    report.unlink(missing_ok=True)
-    command = [str(HERE / "box.sh"), "python", "test", "-m", "pytest", SUITES[name], "-q", "-p", "no:cacheprovider"]
-    command += ["-n", str(max(2, (os.cpu_count() or 2) - 1)), f"--timeout={TEST_TIMEOUT}", "-o", "junit_family=xunit1"]
-    command += [f"--junitxml=Z:\\kept\\suites\\{name}.xml", "--tb=short", *arguments]
+    """Runs a suite: its files one by one, each in a session of its own, some at the same time. A test that hangs ends
+    its file, as does a file that cannot be loaded: that is a failure of the file."""
+    folder = CACHE / "suites" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     began = time.monotonic()
-    subprocess.run(command, check=False, cwd=ROOT, stdin=subprocess.DEVNULL)
-    if not report.exists():
-        sys.exit(f"error: the {name} suite came to no end")
-    return Suite(name, time.monotonic() - began, read_outcomes(report.read_text(encoding="utf-8")))
+    files = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / SUITES[name]).rglob("test_*.py"))
+    outcomes: dict[str, str] = {}
+    with ThreadPoolExecutor(max(2, (os.cpu_count() or 2) - 1)) as pool:
+        for file, found in zip(files, pool.map(lambda file: run_file(name, file, arguments), files), strict=True):
+            outcomes |= found
+            count = list(found.values()).count
+            print(f"{file}: {count('passed')} passed, {count('skipped')} skipped, {count('failed')} failed", flush=True)
+    return Suite(name, time.monotonic() - began, outcomes)
+
+
+def run_file(name: str, file: str, arguments: list[str]) -> dict[str, str]:
+    """What became of the tests of a file; what pytest says is kept beside its report."""
+    stem = file.removesuffix(".py").replace("/", ".")
+    place = CACHE / "suites" / name
+    command = [str(HERE / "box.sh"), "python", "test", "-m", "pytest", file, "-q", "-p", "no:cacheprovider"]
+    command += [f"--timeout={TEST_TIMEOUT}", "-o", "junit_family=xunit1", "--tb=short"]
+    command += [f"--junitxml=Z:\\kept\\suites\\{name}\\{stem}.xml", *arguments]
+    with (place / f"{stem}.txt").open("wb") as said:
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=ROOT,
+            env=os.environ | {"BOX_SCREEN": "1280x900"},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+    report = place / f"{stem}.xml"
+    if report.exists():
+        return read_outcomes(report.read_text(encoding="utf-8"))
+    return {} if done.returncode == NO_TESTS else {file: "failed"}
 
 
 def table(suites: list[Suite], known: dict[str, str], verdict: Verdict) -> str:
@@ -145,7 +172,7 @@ def main() -> int:
     known = read_list(LIST.read_text(encoding="utf-8"))
     suites = []
     for name in names:
-        print(f"== {name} tests under Wine", flush=True)
+        print(f"== {name} tests under Wine; what pytest says is in {CACHE / 'suites' / name}", flush=True)
         suites.append(run(name, more))
     verdict = judge({node: outcome for suite in suites for node, outcome in suite.outcomes.items()}, known)
     if more:  # some of the tests
