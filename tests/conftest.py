@@ -13,6 +13,7 @@
 import itertools
 import logging
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -38,6 +39,9 @@ _database_number = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script's background job is started so, and what it starts would be too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("numprocesses", None):  # one that only hands out tests to workers runs none itself
         leave_for_own_network()
 
