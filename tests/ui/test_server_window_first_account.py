@@ -19,8 +19,8 @@ __all__ = ["open_window"]
 pytestmark = pytest.mark.display
 
 PASSWORD = "long enough"
-# Places in the Tab order: theme, stop, link, copy, name, password, again, create.
-NAME_FIELD = 5
+# Places in the Tab order: theme, stop, about, link, copy, name, password, again, create.
+NAME_FIELD = 6
 TEXTS = {
     "en": ("The password needs 8", "The two passwords differ", "is the administrator of this server"),
     "ru": ("В пароле", "Пароли", "администратор этого сервера"),

@@ -19,13 +19,13 @@ def in_russian(window: UiWindow) -> None:
 
 
 def in_other_theme(window: UiWindow) -> None:
-    """The last button of the corner has only a picture."""
+    """Of the corner: language, theme, about; the last two are pictures."""
     before = window.see("Русский", "TButton")
 
     def corner() -> list[Seen]:
         return sorted((seen for seen in window.probe.seen("TButton") if abs(seen.y - before.y) < 20), key=lambda s: s.x)
 
-    window.click_at(corner()[-1])
+    window.click_at(corner()[-2])
     wait_until(lambda: window.see("Русский", "TButton").path != before.path, 8, "the page is made anew")
 
 
