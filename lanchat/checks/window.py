@@ -89,13 +89,13 @@ def open_test_window() -> int:
     try:
         import tkinter as tk
 
-        import ttkbootstrap  # noqa: F401 - the look of the windows
+        import ttkbootstrap
         from PIL import Image, ImageTk
     except ImportError as error:
         print(error, file=sys.stderr)
         return NO_TK
     try:
-        root = tk.Tk()
+        root = ttkbootstrap.App(title="LAN Chat", iconphoto=None)  # as the windows are made
         root.geometry("200x80+0+0")
         picture = ImageTk.PhotoImage(Image.new("RGB", (16, 16), "#2460d8"), master=root)
         tk.Label(root, text="LAN Chat", image=picture, compound="left").pack()
