@@ -175,7 +175,7 @@ def test_desktop_files_fit_together() -> None:
 
 @pytest.mark.parametrize("name", ["lanchat", "lanchat-server"])
 def test_packages_name_files_that_exist(name: str) -> None:
-    for kind in ("install", "manpages", "docs", "bash-completion"):
+    for kind in ("install", "manpages", "docs"):
         file = LINUX / "debian" / f"{name}.{kind}"
         for line in file.read_text(encoding="utf-8").splitlines():
             assert (ROOT / line.split()[0]).is_file(), f"{file.name}: {line}"
