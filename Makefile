@@ -1,6 +1,6 @@
 # `make run` and `make test` need no preparation: each sets up what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build deb deb-test dist executables executables-test locks format catalog site clean windows-test
+.PHONY: windows help run test layer lint databases chaos soak office mutants attacks lab cluster fuzz bench build deb deb-test dist executables executables-test locks format catalog site clean windows-test
 SETUP := sh packaging/dev/setup.sh
 
 help: ## this list
@@ -89,6 +89,10 @@ executables-test: ## the same in bare chroots of Debian 12 and 13, without Pytho
 locks: ## renew packaging/locks, the versions and hashes of all that is installed, and say what changed; ARGS=--keep
 	@$(SETUP) locks
 	@.venv/bin/python packaging/dev/locks.py $(ARGS)
+
+windows: ## the setup for Windows, a portable archive and winget's manifest, built and used under Wine (root): a table
+	@$(SETUP) dev
+	@.venv/bin/python packaging/windows/setup.py $(ARGS)
 
 windows-test: ## the unit and end-to-end tests with Python for Windows under Wine (root; made when missing); ARGS="unit -- -k name" for a part
 	@$(SETUP) dev
