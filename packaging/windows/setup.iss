@@ -29,10 +29,9 @@ LicenseFile={#SourcePath}..\..\LICENSE
 WizardStyle=modern
 ShowLanguageDialog=auto
 Compression=lzma2/ultra64
-; Both programs share most of their libraries: the dictionary reaches from one folder into the other.
-LZMADictionarySize=131072
-; The compiler is a program of 32 bits, which has no room for it.
-LZMAUseSeparateProcess=yes
+; Both programs share most of their libraries: the dictionary reaches from one folder into the other. A larger one does
+; not fit into the compiler, a program of 32 bits.
+LZMADictionarySize=65536
 LZMANumBlockThreads=1
 SolidCompression=yes
 
