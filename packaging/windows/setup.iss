@@ -29,10 +29,11 @@ LicenseFile={#SourcePath}..\..\LICENSE
 WizardStyle=modern
 ShowLanguageDialog=auto
 Compression=lzma2/ultra64
-; Both programs share most of their libraries: the dictionary reaches from one folder into the other. A larger one does
-; not fit into the compiler, a program of 32 bits.
-LZMADictionarySize=65536
-LZMANumBlockThreads=1
+; Both programs share most of their libraries: the dictionary reaches from one folder into the other. The compiler is a
+; program of 32 bits and has no room for it; a process of its own has.
+LZMADictionarySize=131072
+LZMAUseSeparateProcess=yes
+LZMANumBlockThreads=2
 SolidCompression=yes
 
 [Languages]
