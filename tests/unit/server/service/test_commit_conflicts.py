@@ -84,11 +84,11 @@ def test_lease_is_taken_in_spite_of_a_busy_holder(store: SqlStore, conflicting: 
     refused: list[int] = []
     take = store._writing.take_lease
 
-    def busy(holder: str, now_ms: int) -> int:
+    def busy(holder: str, now_ms: int, terms: Any = None) -> int:
         if len(refused) < 20:
             refused.append(1)
             raise DBAPIError("COMMIT", None, DatabaseError(msg="Deadlock found", errno=1213))
-        return take(holder, now_ms)
+        return take(holder, now_ms, terms)
 
     store._writing.take_lease = busy  # type: ignore[method-assign]
     assert store.take_lease("again", 1) > 1
