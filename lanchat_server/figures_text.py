@@ -18,13 +18,7 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
     )
     other = shown(report.get("other_server") or "")
     if report.get("role") == "standby":
-        return [
-            title,
-            _("Stands by, and answers no clients: {server} serves").format(server=other)
-            if other
-            else _("Stands by, and answers no clients: the database is away"),
-            _("Database: {url}, {latency:.1f} ms").format(url=database["url"], latency=database["latency_ms"]),
-        ]
+        return [title, *_standby_lines(other, database)]
     lines = [
         title,
         _("Online: {number} in {sessions} sessions: {names}").format(
@@ -51,6 +45,15 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
         messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])
         lines.append(f"  {shown(room['name'])}: {messages}, {members}")
     return lines
+
+
+def _standby_lines(other: str, database: Mapping[str, Any]) -> list[str]:
+    return [
+        _("Stands by, and answers no clients: {server} serves").format(server=other)
+        if other
+        else _("Stands by, and answers no clients: the database is away"),
+        _("Database: {url}, {latency:.1f} ms").format(url=database["url"], latency=database["latency_ms"]),
+    ]
 
 
 def storage_lines(report: Mapping[str, Any]) -> list[str]:

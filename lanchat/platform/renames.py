@@ -10,7 +10,7 @@ from typing import Any
 # Windows renames nothing that another program has open (access denied, in use, locked): virus scanners and indexers
 # open each new file for a moment. So it is tried again, for a second in all.
 _IN_USE_ERRORS = frozenset((32, 33))
-_BUSY_ERRORS = _IN_USE_ERRORS | {5}
+_PASSING_ERRORS = _IN_USE_ERRORS | {5}
 _BUSY_PAUSES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.4)
 
 
@@ -45,7 +45,7 @@ def _again_while_busy(move: Callable[[Any, Any], None], source: str | Path, targ
         try:
             return move(source, target)
         except OSError as error:
-            if getattr(error, "winerror", None) not in _BUSY_ERRORS:
+            if getattr(error, "winerror", None) not in _PASSING_ERRORS:
                 raise
         time.sleep(pause)
     return move(source, target)

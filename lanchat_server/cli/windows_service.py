@@ -91,7 +91,7 @@ if sys.platform == "win32":
     _Main = ctypes.WINFUNCTYPE(None, wintypes.DWORD, ctypes.POINTER(wintypes.LPWSTR))
     _Handler = ctypes.WINFUNCTYPE(wintypes.DWORD, wintypes.DWORD, wintypes.DWORD, ctypes.c_void_p, ctypes.c_void_p)
 
-    class _Entry(ctypes.Structure):
+    class _ServiceEntry(ctypes.Structure):
         _fields_ = [("name", wintypes.LPWSTR), ("main", _Main)]
 
     def run_dispatcher(serve: Serve) -> bool:
@@ -116,7 +116,7 @@ if sys.platform == "win32":
             handle.append(api.RegisterServiceCtrlHandlerExW(SERVICE_NAME, handler, None))
             run.main()
 
-        table = (_Entry * 2)(_Entry(SERVICE_NAME, _Main(main)), _Entry(None, _Main()))
+        table = (_ServiceEntry * 2)(_ServiceEntry(SERVICE_NAME, _Main(main)), _ServiceEntry(None, _Main()))
         return bool(api.StartServiceCtrlDispatcherW(table))
 
 else:

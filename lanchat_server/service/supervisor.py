@@ -1,6 +1,6 @@
-"""Tells a service manager that the server serves, lives and stops: sd_notify(3), for `Type=notify` and `WatchdogSec=`.
+"""Tells a service manager that the server serves, lives and stops: sd_notify(3), for units of the type `notify`.
 
-The manager names a Unix datagram socket in NOTIFY_SOCKET, the distance of the signs of life that it wants in
+The manager names a local datagram socket in NOTIFY_SOCKET, the distance of the signs of life that it wants in
 WATCHDOG_USEC, in microseconds, and whose they are in WATCHDOG_PID. Each state is one datagram `NAME=value`, so no
 library is needed. The signs of life come from the event loop: a server whose loop hangs is started anew.
 """

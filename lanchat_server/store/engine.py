@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from lanchat.platform.files import FileRefused, make_folders, open_private, refuse_no_file
 from lanchat.protocol.problems import Problem
@@ -120,10 +120,11 @@ def prepare_writer(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         made.execute(f"PRAGMA cache_size={-WRITER_CACHE_KIB}")
         return
+    statement = f"SET SESSION wait_timeout={WRITER_IDLE_TIMEOUT}"
     try:
-        made.cmd_query(f"SET SESSION wait_timeout={WRITER_IDLE_TIMEOUT}")
+        made.cmd_query(statement)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError.instance(None, None, error, connection.dialect.loaded_dbapi.Error) from error
+        raise OperationalError(statement, None, error) from error
 
 
 def _begin_sqlite(connection: Connection) -> None:

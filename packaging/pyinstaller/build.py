@@ -33,7 +33,7 @@ def say(text: str) -> None:
 
 def build(*, again: bool = False) -> Path:
     """The folder with both programs' folders; built now when something has changed. Raises BuildError."""
-    stamp = _fingerprint()
+    stamp = fingerprint()
     mark = DIST / "stamp"
     if not again and mark.is_file() and mark.read_text(encoding="utf-8") == stamp:
         say(f"nothing has changed: {DIST.relative_to(ROOT)} is kept")
@@ -61,7 +61,7 @@ def freeze(python: str, dist: Path, work: Path) -> None:
             raise BuildError(f"PyInstaller could not freeze the {spec}")
 
 
-def _fingerprint() -> str:
+def fingerprint() -> str:
     """Changes with everything that a build is made of."""
     digest = hashlib.sha256(sys.version.encode())
     for place in _INPUTS:

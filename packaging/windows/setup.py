@@ -25,7 +25,7 @@ BOX = str(HERE / "box.sh")
 SETUP_MAX = 25e6
 sys.path[:0] = [str(ROOT), str(ROOT / "packaging" / "pyinstaller"), str(HERE)]
 
-from build import _fingerprint as inputs_of_programs  # noqa: E402
+from build import fingerprint as inputs_of_programs  # noqa: E402
 from winget import write_manifest  # noqa: E402
 
 from lanchat import __version__  # noqa: E402

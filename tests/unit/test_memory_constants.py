@@ -440,6 +440,10 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
 
 OTHERS: dict[str, dict[str, str]] = {
     "a bound of one value, octets or characters, that a reader or writer checks": {
+        "lanchat/about/licences.py": "_LINE_MAX",
+        "lanchat/platform/instance.py": "WISH_MAX _LINE_MAX _PLACE_MAX",
+        "lanchat/store/policy.py": "POLICY_MAX",
+        "lanchat_server/service/standby.py": "_HOLDER_MAX",
         "lanchat/terminal/line_editor.py": "_SEQUENCE_MAX",
         "lanchat/terminal/prompts.py": "PASSWORD_FILE_MAX",
         "lanchat/platform/segmentation.py": "TOGETHER_MAX",
@@ -475,10 +479,13 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/service/keys.py": "_FILE_MAX",
         "lanchat_server/service/metrics.py": "_HEAD_MAX",
         "lanchat_server/service/net/places.py": "GREETING_MAX",
-        "lanchat_server/store/url.py": "_NAME_MAX",
+        "lanchat_server/store/url.py": "HOSTS_MAX _NAME_MAX",
         "lanchat_server/store/search.py": "_NO_BOUND",
     },
     "an amount of work, or of what one answer or screen shows; nothing is kept": {
+        "lanchat/transport/receiving_thread.py": "TOGETHER_MAX",
+        "lanchat_server/service/writer.py": "CONFLICTS_MAX",
+        "lanchat_server/store/sqlstore.py": "CONFLICTS_MAX",
         "ClientConfig": "submit_octets",
         "CoreConfig": "batch_max",
         "lanchat/app/commands/rooms.py": "ROOM_PAGES_MAX",
@@ -510,6 +517,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/window/view.py": "_ADDRESSES_MAX",
     },
     "a time": {
+        "lanchat/platform/renames.py": "_BUSY_PAUSES",
         "ClientConfig": "silence_max tls_silence_max",
         "ThrottleConfig": "delay_max",
         "lanchat/transport/connecting.py": "_TCP_RTO_MAX_MS",
