@@ -23,6 +23,7 @@ UNWATCHED = {
     "unit/test_support.py",
     "unit/platform/test_file_lock.py",
     "unit/platform/test_files.py",
+    "unit/platform/test_process.py",
 }
 
 

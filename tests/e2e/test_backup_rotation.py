@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_cli_server import error_line, run_command
+from tests.support.leaks import guard
 from tests.support.procs import ROOT, ServerProcess, json_lines, plain_environment
 from tests.support.small_disk import fill, needs_root, small_disk
 from tests.support.waiting import patient, wait_until
@@ -97,6 +98,7 @@ def answered(data: Path, answer: bytes, *args: str) -> tuple[int, str]:
     except OSError:  # the terminal was closed
         pass
     os.close(ours)
+    guard.text("a command in a terminal", shown.decode())
     return child.wait(patient(30)), shown.decode()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from lanchat_server.admin.channel import ADMIN_FILE
 from tests.support.admin_port import AdminPort
+from tests.support.child import Child
 from tests.support.procs import ROOT, ClientProcess, ServerProcess, plain_environment, run_client
 from tests.support.waiting import patient, wait_until
 
@@ -94,8 +95,8 @@ def test_reader_of_no_token_cannot_stop_the_server(tmp_path: Path) -> None:
 def test_two_commands_at_once_both_end_well(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         argv = [sys.executable, "-m", "lanchat_server", "stop", "--data-dir", str(server.data_dir)]
-        both = [subprocess.Popen(argv, env=plain_environment(tmp_path), cwd=ROOT) for _ in range(2)]
-        codes = sorted(process.wait(patient(60)) for process in both)
+        both = [Child(argv, env=plain_environment(tmp_path), cwd=ROOT) for _ in range(2)]
+        codes = sorted(process.wait(60) for process in both)
         assert codes in ([0, 0], [0, 3])
         wait_until(lambda: server.returncode == 0, 10, "the server has ended")
 
