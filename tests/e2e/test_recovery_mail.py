@@ -124,7 +124,7 @@ def test_recovery_mails_are_rate_limited(server: ServerProcess, mailbox: Mailbox
 def test_new_address_is_pending_and_old_one_is_notified(server: ServerProcess, mailbox: Mailbox) -> None:
     with RawClient(server.port) as client:
         client.log_in("ann")
-        assert ask(client, wire.SetProfile(None, "new@example.org", "wrong password")) is Code.BAD_CREDENTIALS
+        assert ask(client, wire.SetProfile(None, "new@example.org", "a guess of somebody")) is Code.BAD_CREDENTIALS
         assert ask(client, wire.SetProfile(None, "new@example.org", "correct horse")) == wire.Done()
         wait_until(lambda: mailbox.mails, 10, "the mail")
         assert mailbox.mails[0][0] == "ann@example.org"
