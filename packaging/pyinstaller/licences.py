@@ -21,7 +21,11 @@ from lanchat.about.licences import LicenceNotice, notice_of, own_notice, write_i
 _DOCUMENTS = Path("/usr/share/doc")
 # Its boot loader is in every program.
 _BUILDER = "pyinstaller"
-_PYTHON_FOLDERS = tuple({Path(sys.base_prefix).resolve(), Path(sysconfig.get_path("stdlib")).resolve()})
+# A system's own Python shares its prefix with all that is installed there.
+_SYSTEM_PREFIXES = {Path("/usr"), Path("/usr/local"), Path("/")}
+_PYTHON_FOLDERS = tuple(
+    {Path(sys.base_prefix).resolve(), Path(sysconfig.get_path("stdlib")).resolve()} - _SYSTEM_PREFIXES
+)
 
 
 def gather(entries: Iterable[Any], ours: tuple[Path, Path]) -> dict[str, str]:

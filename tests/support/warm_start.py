@@ -177,8 +177,8 @@ def _as_start(asked: Mapping[str, Any]) -> Start | None:
 
 def _is_alike(environment: Mapping[str, str]) -> bool:
     """Whether Python would set itself up as it did in the starter."""
-    names = {name for name in environment.keys() | os.environ.keys() if name.startswith("PYTHON")}
     own = os.environ | {"PYTHONUNBUFFERED": "1"}
+    names = {name for name in environment.keys() | own.keys() if name.startswith("PYTHON")}
     locales = [environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
     characters = next(filter(None, locales), "")
     return characters == _CHARACTER_SET and all(environment.get(name) == own.get(name) for name in names)

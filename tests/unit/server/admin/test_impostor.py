@@ -155,6 +155,7 @@ def test_backup_uses_no_path_from_the_answer(
 
     class Options:
         file = str(tmp_path / "wanted")
+        to = keep = None
 
     class Printed:
         def row(self, *_: object) -> None: ...
@@ -178,6 +179,7 @@ def test_backup_does_not_follow_a_link_at_the_path_of_its_file(
 
     class Options:
         file = str(tmp_path / "wanted")
+        to = keep = None
 
     with pytest.raises(Exception, match="symbolic link"):
         data.backup(Options(), config, None)  # type: ignore[arg-type]
