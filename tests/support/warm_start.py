@@ -198,7 +198,7 @@ def serve(channel: socket.socket) -> Start | None:
             request = Start(**json.loads(_receive(channel, _LENGTH.unpack(head)[0])))
         except (EOFError, ConnectionError):
             return None
-        pid = _fork_twice()
+        pid = _fork_twice(request)
         if pid == 0:
             channel.close()
             _set_up(request, streams)
@@ -208,18 +208,22 @@ def serve(channel: socket.socket) -> Start | None:
         channel.sendall(_LENGTH.pack(pid))
 
 
-def _fork_twice() -> int:
-    """The id of the new process, which has lost its parent; 0 in that process."""
+def _fork_twice(request: Start) -> int:
+    """The id of the new process, which has lost its parent and is in the group and session asked for; 0 in that
+    process."""
     read, write = os.pipe()
     middle = os.fork()
     if middle == 0:
-        pid = os.fork()
-        if pid == 0:
-            os.close(read)
-            os.close(write)
-            return 0
-        os.write(write, _LENGTH.pack(pid))
-        os._exit(0)
+        if os.fork():
+            os._exit(0)
+        if request.session:
+            os.setsid()
+        elif request.group:
+            os.setpgid(0, 0)
+        os.write(write, _LENGTH.pack(os.getpid()))
+        os.close(read)
+        os.close(write)
+        return 0
     os.close(write)
     octets = os.read(read, _LENGTH.size)
     os.close(read)
@@ -232,10 +236,6 @@ def _set_up(request: Start, streams: Sequence[int]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(3, max(streams) + 1)
-    if request.session:
-        os.setsid()
-    elif request.group:
-        os.setpgid(0, 0)
     if request.namespace is not None:
         _enter_network(request.namespace)
     os.environ.clear()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from lanchat.protocol import wire
+from lanchat_server.admin import backups, run
 from lanchat_server.admin import channel as admin_channel
-from lanchat_server.admin import run
 from lanchat_server.admin.backups import CLAIMED_FILE
 from lanchat_server.admin.channel import ADMIN_FILE, AdminChannel, prove
 from lanchat_server.admin.run import AdminError
@@ -152,9 +152,10 @@ def test_backup_uses_no_path_from_the_answer(
     os.chmod(tmp_path / CLAIMED_FILE, stat.S_IRUSR | stat.S_IWUSR)
     made = wire.BackupMade(str(precious), bytes(16), 1, 1, 1)
     monkeypatch.setattr(run.Administration, "ask", lambda *_: made)
+    monkeypatch.setattr(backups, "check_written", lambda _file: None)
 
     class Options:
-        file = str(tmp_path / "wanted")
+        file = tmp_path / "wanted"
         to = keep = None
 
     class Printed:
@@ -178,7 +179,7 @@ def test_backup_does_not_follow_a_link_at_the_path_of_its_file(
     monkeypatch.setattr(run.Administration, "ask", lambda *_: wire.BackupMade("x", bytes(16), 1, 1, 1))
 
     class Options:
-        file = str(tmp_path / "wanted")
+        file = tmp_path / "wanted"
         to = keep = None
 
     with pytest.raises(Exception, match="symbolic link"):
