@@ -73,7 +73,7 @@ class JoinRoomDialog(Dialog):
         self._filter = self.field("")
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
         self._filter.on_change(self._show)
-        self._filter.entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
+        self._filter.on_key("<Down>", self._list.canvas.focus_set)
         self._list.canvas.configure(width=px(WIDTH), height=px(280))
         self._list.frame.pack(fill="both", expand=True)
         self._list.choose = self._join

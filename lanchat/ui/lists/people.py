@@ -128,7 +128,7 @@ class SearchPanel:
         entry = self._words.entry
         self._words.on_change(self._typed)
         entry.bind("<Escape>", lambda event: self._leave())
-        entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
+        self._words.on_key("<Down>", self._list.canvas.focus_set)
         self._list.canvas.bind("<Escape>", lambda event: self._leave())
         self._more = tools.button(self.frame, _("Show more"), self._ask_more, ControlStyle.QUIET_SIDE)
         self._words.on_return(self._search)
@@ -153,6 +153,8 @@ class SearchPanel:
         self._job = self.frame.after(_SEARCH_MS, self._search)
 
     def _search(self) -> None:
+        if self._job:
+            self.frame.after_cancel(self._job)
         self._job = ""
         self._last = wanted = self._words.get().strip()[:SEARCH_CHARACTERS_MAX]
         self._asked += 1

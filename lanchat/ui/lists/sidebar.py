@@ -87,7 +87,7 @@ class Sidebar:
         self._show_hint()
         self._search.on_change(self._filter)
         entry.bind("<Escape>", lambda event: self.clear())
-        entry.bind("<Down>", lambda event: self._list.canvas.focus_set())
+        self._search.on_key("<Down>", self._go_to_list)
         self._search.on_return(self._open_first)
         self._filter()
 
@@ -106,6 +106,9 @@ class Sidebar:
             self._placeholder.place(x=self._tools.px(11), rely=0.5, anchor="w")
         if hasattr(self, "_list"):
             self._show_rooms()
+
+    def _go_to_list(self) -> None:
+        self._list.canvas.focus_set()
 
     def _open_first(self) -> None:
         key = self._list.first_key()

@@ -104,6 +104,12 @@ class EntryText:
             # Not at once: Tk is in the middle of the change.
             self._told = self._entry.after_idle(self._emit_change)
 
+    def emit_pending_change(self) -> None:
+        """A change that is told only when the event loop is idle, at once: what a key does follows from the text."""
+        if self._told:
+            self._entry.after_cancel(self._told)
+            self._emit_change()
+
     def _emit_change(self) -> None:
         self._told = ""
         if self._changed and self._entry.winfo_exists():

@@ -107,4 +107,14 @@ class Field:
     def on_return(self, command: Callable[[], object]) -> None:
         """Return and Enter of the keypad run this command instead of the one before."""
         for sequence in ("<Return>", "<KP_Enter>"):
-            self.entry.bind(sequence, lambda event: command())
+            self.on_key(sequence, command)
+
+    def on_key(self, sequence: str, command: Callable[[], object]) -> None:
+        """This key runs the command instead of the one before, after `on_change` of the text that stands there: keys
+        that come quickly are all handled before the event loop is idle."""
+
+        def run(_event: "tk.Event[tk.Misc]") -> object:
+            self._text.emit_pending_change()
+            return command()
+
+        self.entry.bind(sequence, run)
