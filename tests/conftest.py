@@ -35,6 +35,7 @@ hypothesis.settings.register_profile("explore", derandomize=False, deadline=None
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 _THREAD_GRACE = patient(2.0)  # seconds that a test's threads may take to end after it
+_UNSET = (logging.NOTSET, False, True)  # level, disabled, propagate of a logger that nobody touched
 _database_number = itertools.count(1)
 
 
@@ -121,6 +122,30 @@ def no_leaked_threads() -> Iterator[None]:
             thread.join(max(0.0, deadline - time.monotonic()))
     leaked = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
     assert not leaked, f"the test left threads running: {leaked}"
+
+
+@pytest.fixture(autouse=True)
+def logging_is_left_as_it_was() -> Iterator[None]:
+    """What one test silences, the next one on the same worker would miss."""
+    before = _logging_set_up()
+    yield
+    after = _logging_set_up()
+    changed = sorted(name for name in before | after if before.get(name, _UNSET) != after.get(name, _UNSET))
+    for name in changed:
+        logger = logging.getLogger(name or None)
+        level, logger.disabled, logger.propagate = before.get(name, _UNSET)
+        logger.setLevel(level)
+    assert not changed, f"the test left other settings at the loggers {changed}"
+
+
+def _logging_set_up() -> dict[str, tuple[int, bool, bool]]:
+    """Level, disabled and propagate of the root ("") and of each logger of the product."""
+    loggers = {"": logging.getLogger(), **logging.Logger.manager.loggerDict}
+    return {
+        name: (logger.level, logger.disabled, logger.propagate)
+        for name, logger in loggers.items()
+        if isinstance(logger, logging.Logger) and (not name or name.startswith("lanchat"))
+    }
 
 
 @pytest.fixture(scope="module", autouse=True)

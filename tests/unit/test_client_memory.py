@@ -1,7 +1,6 @@
 """What a client keeps and bounds at the point of growth: filled far beyond its bound, and measured."""
 
 import asyncio
-import logging
 import socket
 import tracemalloc
 from collections.abc import Iterator
@@ -311,7 +310,6 @@ def test_cached_letter_fonts_are_bounded() -> None:
 
 def test_stored_drafts_are_bounded(tmp_path: Any) -> None:
     """As many as allowed, of the longest texts in the largest letters: they are read back."""
-    logging.getLogger("lanchat").setLevel(logging.ERROR)
     kept = memory.WindowSettings(ProfileStore.open(tmp_path))
     text = "\U00020000" * memory._DRAFT_MAX
     kept.keep_drafts(1, {room: f"{room} {text}"[: memory._DRAFT_MAX] for room in range(1, 1_000)})
