@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from lanchat.platform.access import keep_to_owner
+from lanchat.platform.access import SERVICE_ACCOUNT, keep_to_owner
 from lanchat.platform.renames import ignoring_files_in_use, rename, replace
 from lanchat.protocol.problems import Problem, ProblemDetails
 
@@ -86,9 +86,9 @@ def check_private_folder(folder: Path, *, strict: bool = True) -> None:
 
 
 def close_folder_to_others(folder: Path) -> None:
-    """Nobody else on this computer may use a folder with keys and what is in it. Raises OSError; elsewhere than on
-    Windows `check_private_folder` says all."""
-    if not keep_to_owner(folder):
+    """Nobody else on this computer may use a folder with a server's keys and what is in it, but the account of the
+    service. Raises OSError; elsewhere than on Windows `check_private_folder` says all."""
+    if not keep_to_owner(folder, SERVICE_ACCOUNT):
         raise FileRefused(errno.EPERM, Problem.OPEN_TO_OTHERS, str(folder))
 
 

@@ -329,21 +329,29 @@ def run(argv: Sequence[str]) -> int:
     set_language(language_of(argv))
     try:
         options = server_parser().parse_args(argv)
-        settings = load_config(options)
+        try:
+            settings = load_config(options)
+        except ConfigError as error:
+            return _refuse(options, str(error))
         if options.check or options.check_window or options.licences:
             return _answer(options, settings)
         command = COMMANDS[options.command or "run"].function()
         return int(command(options, settings, OutputWriter(settings.json_output)))
     except CliError as error:
         return fail(error.text, error.code)
-    except ConfigError as error:
-        return fail(str(error))
     except OutputClosed:
         abandon_stdout()
         return DONE
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return fail(f"{place}{os_error_text(error)}")
+
+
+def _refuse(options: argparse.Namespace, reason: str) -> int:
+    """The exit code of a command whose configuration cannot be used."""
+    from lanchat_server.cli.service import is_managed, refuse_start
+
+    return refuse_start(options, reason) if is_managed(options) else fail(reason)
 
 
 def _answer(options: argparse.Namespace, settings: ServerConfig) -> int:

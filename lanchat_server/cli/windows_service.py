@@ -18,7 +18,7 @@ SERVICE_NAME = "LANChatServer"
 # What the manager may ask, and what is answered to anything else (ERROR_CALL_NOT_IMPLEMENTED).
 _STOP, _INTERROGATE, _SHUTDOWN, _PRESHUTDOWN = 1, 4, 5, 15
 _NOT_IMPLEMENTED = 120
-# ERROR_SERVICE_SPECIFIC_ERROR: the manager restarts the service as it was told to, and the log says why.
+# ERROR_SERVICE_SPECIFIC_ERROR: the manager starts it again, as `service install` has told it to; the log says why.
 FAILED = 1066
 # Milliseconds until the manager takes a start or a stop for hanging; a database may be upgraded, or slow.
 WAIT_HINT = 60_000
@@ -45,6 +45,7 @@ class ServiceRun:
         self._report = report
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._stopping = False
 
     def main(self) -> None:
         """From the start to the end of the service."""
@@ -63,11 +64,17 @@ class ServiceRun:
     async def _run(self) -> None:
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        await self._serve(lambda ready: self._report(RunState.RUNNING, 0), self._stop)
+        await self._serve(self._serves, self._stop)
+
+    def _serves(self, ready: Any) -> None:
+        """Each time when the server begins to serve, or to stand by; a service that was told to stop runs no more."""
+        if not self._stopping:
+            self._report(RunState.RUNNING, 0)
 
     def control(self, code: int) -> int:
         """What the manager asks for; 0 or Windows' number of an error. Returns at once."""
         if code in (_STOP, _SHUTDOWN, _PRESHUTDOWN):
+            self._stopping = True
             self._report(RunState.STOPPING, 0)
             if self._loop is not None and self._stop is not None:
                 self._loop.call_soon_threadsafe(self._stop.set)

@@ -124,7 +124,9 @@ async def serve(
     stopped, stands_by, served = stop or asyncio.Event(), config.standby, False
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(stopping_with_console(lambda: loop.call_soon_threadsafe(stopped.set)))
+        if stop is None:
+            # Not for a service: Windows tells it of each user's log-off as of an end of its console.
+            stack.enter_context(stopping_with_console(lambda: loop.call_soon_threadsafe(stopped.set)))
         begun = _once(lambda: stack.enter_async_context(Supervisor()))
         if stands_by:
             _check_ports(config)
@@ -393,7 +395,8 @@ def _check_ports(config: ServerConfig) -> None:
 def _bind_error(config: ServerConfig, error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return _("The address {host} is unknown.").format(host=config.host)
-    if error.errno in (98, 10048, 48):  # EADDRINUSE on Linux, Windows, macOS
+    # EADDRINUSE on Linux, Windows, macOS; WSAEACCES: another program has it for itself, or Windows keeps it for one.
+    if error.errno in (98, 10048, 48) or getattr(error, "winerror", None) == 10013:
         return _port_taken(config.port)
     reason = os_error_text(error)
     return _("Cannot listen on {host} port {port}: {reason}").format(

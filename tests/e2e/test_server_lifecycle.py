@@ -143,7 +143,8 @@ def test_damaged_or_missing_key_is_one_error_line(tmp_path: Path) -> None:
     with ServerProcess(data):
         pass
     log_key = data / "keys" / "log.key"
-    assert all(path.stat().st_mode & 0o077 == 0 for path in (data / "keys").iterdir())
+    if sys.platform != "win32":  # modes mean nothing there
+        assert all(path.stat().st_mode & 0o077 == 0 for path in (data / "keys").iterdir())
     original = log_key.read_bytes()
     log_key.write_bytes(b"damaged")
     assert_one_line(run_server(data, "--port", "0"), "keys")

@@ -20,6 +20,7 @@ class Icacls:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
         self.folders: list[Path] = []
+        self.commands: list[list[str]] = []
         self.code = 0
         monkeypatch.setattr(access.sys, "platform", "win32")
         monkeypatch.setattr(access.subprocess, "run", self._run)
@@ -29,6 +30,7 @@ class Icacls:
     def _run(self, command: list[str], **_options: Any) -> "subprocess.CompletedProcess[bytes]":
         assert Path(command[0].replace("\\", "/")).name == "icacls.exe"
         self.folders.append(Path(command[1]))
+        self.commands.append(command)
         return subprocess.CompletedProcess(command, self.code)
 
 
@@ -43,6 +45,48 @@ def test_the_owner_the_system_and_administrators_remain() -> None:
     assert [part for part in command if part.startswith("*")] == [
         f"*{who}:(OI)(CI)F" for who in ("S-1-3-4", "S-1-5-18", "S-1-5-32-544")
     ]
+
+
+def test_keys_remain_usable_by_the_account_of_the_service(icacls: Icacls, tmp_path: Path) -> None:
+    """An administrator who restores a backup owns the keys; the service reads them."""
+    close_folder_to_others(tmp_path)
+    assert [part for part in icacls.commands[0] if part.startswith("*")] == [
+        f"*{who}:(OI)(CI)F" for who in ("S-1-3-4", "S-1-5-18", "S-1-5-32-544", "S-1-5-19")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("owner", "trusted"),
+    [
+        ("S-1-5-18", True),
+        ("S-1-5-32-544", True),
+        ("S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464", True),
+        ("S-1-5-21-1-2-3-1001", True),
+        ("S-1-5-21-1-2-3-1002", False),
+        ("S-1-5-32-545", False),
+        ("S-1-1-0", False),
+        ("", False),
+    ],
+)
+def test_files_of_administrators_and_ones_own_are_trusted(owner: str, trusted: bool) -> None:
+    assert access.is_trusted_owner(owner, "S-1-5-21-1-2-3-1001") is trusted
+
+
+def test_nobody_trusts_an_owner_that_is_not_known() -> None:
+    assert not access.is_trusted_owner("", "")
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="owners of Windows")
+def test_own_file_belongs_to_oneself_or_the_administrators(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        user = access.current_user()
+        assert user.startswith("S-1-5-")
+        assert access.is_trusted_owner(access.owner_of(tmp_path), user)
+        assert access.owner_of(tmp_path / "missing") == ""
+
+
+def test_programs_of_windows_are_started_from_its_own_folder() -> None:
+    assert Path(access.system_program("sc.exe").replace("\\", "/")).parts[-2:] == ("System32", "sc.exe")
 
 
 def test_a_new_folder_outside_of_the_users_own_is_closed_to_others(icacls: Icacls, tmp_path: Path) -> None:

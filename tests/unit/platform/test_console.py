@@ -63,6 +63,22 @@ def test_the_server_stops_with_its_console(monkeypatch: pytest.MonkeyPatch, tmp_
     assert handlers[0]._stopped.is_set()
 
 
+def test_a_server_that_is_told_when_to_stop_has_no_console(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A service of Windows is told of each user's log-off, as an event of its console."""
+
+    async def serve_once(_config: object, _free: object, term: server.Term, _on_ready: object) -> bool:
+        term.stopped.set()
+        return True
+
+    async def run() -> None:
+        config = ServerConfig("Office", tmp_path)
+        await server.serve(config, on_ready=lambda _ready: None, stop=asyncio.Event())
+
+    monkeypatch.setattr(console, "_registered", lambda _handler: pytest.fail("registered a handler"))
+    monkeypatch.setattr(server, "_serve_once", serve_once)
+    asyncio.run(run())
+
+
 def test_ctrl_break_is_among_the_signals_that_stop_a_program() -> None:
     wanted = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)}
     assert set(interrupts.STOP_SIGNALS) == wanted

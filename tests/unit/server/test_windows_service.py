@@ -2,19 +2,28 @@
 
 import argparse
 import asyncio
+import logging
+import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lanchat.terminal.exits import USAGE, CliError
+import lanchat_server
+from lanchat import __version__
+from lanchat.platform.access import system_program
+from lanchat.terminal.exits import NO_SERVER, USAGE, CliError
 from lanchat.terminal.output import OutputWriter
 from lanchat_server import config
-from lanchat_server.cli.service import service, service_command
+from lanchat_server.cli import service as cli
+from lanchat_server.cli.main import run, server_parser
+from lanchat_server.cli.service import rights_commands, service, service_command, service_folder
 from lanchat_server.cli.windows_service import FAILED, RunState, ServiceRun, run_dispatcher
+from lanchat_server.config import ServerConfig
+from lanchat_server.service import server
 from lanchat_server.service.errors import StartError
 from tests.support.waiting import patient
 
@@ -57,19 +66,98 @@ def test_failure_is_told_so_that_the_manager_starts_it_again(error: Exception) -
     assert told == [(STARTING, 0), (STOPPED, FAILED)]
 
 
+def test_standby_counts_as_running_and_a_service_that_stops_does_not() -> None:
+    told: list[RunState] = []
+    stopping = threading.Event()
+
+    async def serve(ready: Callable[[Any], None], stop: asyncio.Event) -> None:
+        ready("stands by")
+        ready("serves")
+        assert run.control(1) == 0
+        await stop.wait()
+        ready("serves again")
+
+    def report(state: RunState, exit_code: int) -> None:
+        told.append(state)
+        if state is STOPPING:
+            stopping.set()
+
+    run = ServiceRun(serve, report)
+    run.main()
+    assert stopping.is_set()
+    assert told == [STARTING, RUNNING, RUNNING, STOPPING, STOPPED]
+
+
 def options(**given: Any) -> argparse.Namespace:
     return argparse.Namespace(**given)
 
 
-def test_installed_command_has_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# --- The command that is installed ------------------------------------------------------------------------------------
+
+INSTALL = [
+    *("--name", "The office", "--host", "192.0.2.1", "--port", "0", "--public-host", "chat.example", "--no-discovery"),
+    *("--discovery-port", "47475", "--standby", "--backup-folder", "copies", "--backup-keep", "3"),
+    *("--backup-time", "02:30", "--log-level", "debug", "--language", "ru", "--config", "server.toml"),
+]
+
+
+def test_all_options_of_the_server_reach_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    command = service_command(
-        options(config=Path("server.toml"), name="The office", port=0, discovery=False, json_output=True), tmp_path
-    )
-    begin = [sys.executable, "-m", "lanchat_server", "service", "run", "--data-dir", str(tmp_path)]
-    assert command == [
-        *begin, "--config", str(tmp_path / "server.toml"), "--name", "The office", "--port", "0", "--no-discovery"
-    ]  # fmt: skip
+    parser = server_parser()
+    given = vars(parser.parse_args(["service", "install", *INSTALL]))
+    command = service_command(argparse.Namespace(**given), tmp_path)
+    started = vars(parser.parse_args(command[command.index("service") :]))
+    assert started == given | {
+        "action": "run",
+        "data_dir": tmp_path,
+        "config": tmp_path / "server.toml",
+        "backup_folder": tmp_path / "copies",
+    }
+    offered = {action.dest for action in parser._actions if action.option_strings}
+    assert (offered & set(ServerConfig.__struct_fields__)) - started.keys() == {"database", "json_output"}
+
+
+def test_service_of_a_virtual_environment_is_started_by_the_python_below_it(tmp_path: Path) -> None:
+    """Windows waits for the process that it has started; the environment's own program starts another one."""
+    command = service_command(options(), tmp_path)
+    assert command[:3] == [str(Path(sys.base_prefix, "python.exe")), "-I", "-c"]
+    python = Path(sys.base_prefix) / ("python.exe" if sys.platform == "win32" else "bin/python3")
+    done = subprocess.run([python, *command[1:4], "--version"], capture_output=True, text=True, timeout=patient(60))
+    assert done.stdout.startswith(f"LAN Chat {__version__}"), done.stderr
+
+
+def test_program_that_a_person_could_exchange_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = Path(lanchat_server.__file__).parents[2]
+    monkeypatch.setenv("PUBLIC", str(people / "Public"))
+    with pytest.raises(CliError) as caught:
+        service_command(options(), tmp_path)
+    assert str(people) in caught.value.text
+
+
+def test_folder_of_the_configuration_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRAMDATA", str(tmp_path / "program data"))
+    file = tmp_path / "server.toml"
+    for text, data, expected in (
+        ("name = 'Office'", None, tmp_path / "program data" / "LAN Chat Server"),
+        ("data_dir = '.'", None, tmp_path),
+        ("data_dir = 'chat'", None, tmp_path / "chat"),
+        ("data_dir = 'chat'", tmp_path / "typed", tmp_path / "typed"),
+    ):
+        file.write_text(text)
+        given = {"config": file} | ({"data_dir": data} if data else {})
+        settings = config.load({"data_dir": data} if data else {}, file)
+        assert service_folder(options(**given), settings) == expected
+
+
+def test_rights_are_the_services_and_the_administrators(tmp_path: Path) -> None:
+    commands = rights_commands(tmp_path, tmp_path / "server.toml")
+    assert [command[0] for command in commands] == [system_program("icacls.exe")] * 4
+    assert [command[2] for command in commands] == ["/setowner", "/inheritance:r", "/grant", "/grant"]
+    assert {part[:9] for part in commands[1] if part.startswith("*")} == {"*S-1-5-18", "*S-1-5-32", "*S-1-5-19"}
+    # What is in the folder may be closed to all but its owner.
+    assert "*S-1-5-19:(OI)(CI)F" in commands[2]
+    assert "/t" in commands[2]
+    assert commands[3][1:4] == [str(tmp_path / "server.toml"), "/grant", "*S-1-5-19:R"]
 
 
 def test_database_with_its_password_does_not_go_into_the_command(tmp_path: Path) -> None:
@@ -86,3 +174,127 @@ def test_other_systems_are_told_so_in_one_line(tmp_path: Path) -> None:
         service(options(action="install"), settings, OutputWriter(False))
     assert len(caught.value.text.splitlines()) == 1
     assert not run_dispatcher(lambda ready, stop: asyncio.sleep(0))
+
+
+# --- Windows' tools ---------------------------------------------------------------------------------------------------
+
+
+class Manager:
+    """In place of Windows' tool: the state of the service moves on with each question."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *states: str) -> None:
+        self._states = list(states)
+        self.verbs: list[str] = []
+        self.denied = False
+        monkeypatch.setattr(cli, "_call", self._call)
+        monkeypatch.setattr(cli, "_LOOK", 0.0)
+
+    def _call(self, tool: str, verb: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        assert tool == system_program("sc.exe")
+        state = self._states[0]
+        if verb == "query":
+            state = self._states.pop(0) if len(self._states) > 1 else state
+            said = f"        Состояние          : 4  {state}\n                 (STOPPABLE)" if state else ""
+            return subprocess.CompletedProcess([], 0 if state else 1060, said, "")
+        self.verbs.append(verb)
+        code = 5 if self.denied else 1061 if verb == "stop" and state.endswith("PENDING") else 0
+        return subprocess.CompletedProcess([], code, "Отказано в доступе" if code else "", "")
+
+
+def do(action: Callable[..., int], tmp_path: Path) -> int:
+    return action(options(), config.load({"data_dir": tmp_path}), OutputWriter(False))
+
+
+def test_stop_waits_for_a_service_that_is_just_starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    manager = Manager(monkeypatch, "START_PENDING", "START_PENDING", "RUNNING", "RUNNING", "STOP_PENDING", "STOPPED")
+    assert do(cli._stop, tmp_path) == 0
+    assert manager.verbs[-1] == "stop"
+
+
+@pytest.mark.parametrize("state", ["STOPPED", ""], ids=["stopped", "missing"])
+def test_stop_of_what_does_not_run_has_exit_code_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str) -> None:
+    manager = Manager(monkeypatch, state)
+    with pytest.raises(CliError) as caught:
+        do(cli._stop, tmp_path)
+    assert caught.value.code == NO_SERVER
+    assert manager.verbs == []
+
+
+def test_remove_of_what_is_not_there_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    manager = Manager(monkeypatch, "")
+    assert do(cli._remove, tmp_path) == 0
+    assert manager.verbs == []
+
+
+def test_start_waits_until_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Manager(monkeypatch, "START_PENDING", "START_PENDING", "RUNNING")
+    assert do(cli._start, tmp_path) == 0
+
+
+def test_start_that_failed_names_the_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Manager(monkeypatch, "START_PENDING", "STOPPED")
+    with pytest.raises(CliError, match=r"server\.log"):
+        do(cli._start, tmp_path)
+
+
+def test_who_is_no_administrator_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Manager(monkeypatch, "STOPPED").denied = True
+    with pytest.raises(CliError, match="administrator"):
+        do(cli._start, tmp_path)
+
+
+# --- For the service manager ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dispatched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[RunState, int]]]:
+    """What the manager is told by the service that is run."""
+    told: list[tuple[RunState, int]] = []
+
+    def dispatch(serve: Any) -> bool:
+        ServiceRun(serve, lambda state, code: told.append((state, code))).main()
+        return True
+
+    monkeypatch.setattr(cli, "run_dispatcher", dispatch)
+    monkeypatch.setattr(cli, "is_managed", lambda given: (given.command, given.action) == ("service", "run"))
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield told
+    for handler in set(root.handlers) - set(before):
+        handler.close()
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_wrong_configuration_is_told_to_the_manager_and_logged(
+    dispatched: list[tuple[RunState, int]], tmp_path: Path
+) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text("prot = 1")
+    code = run(["service", "run", "--data-dir", str(tmp_path / "data"), "--config", str(file)])
+    assert code == 0
+    assert dispatched == [(STARTING, 0), (STOPPED, FAILED)]
+    assert "prot" in (tmp_path / "data" / "server.log").read_text(encoding="utf-8")
+
+
+def test_log_that_cannot_be_written_is_told_to_the_manager(
+    dispatched: list[tuple[RunState, int]], tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_text("no folder")
+    assert do_run(tmp_path / "data") == 0
+    assert dispatched == [(STARTING, 0), (STOPPED, FAILED)]
+
+
+def test_service_that_stands_by_runs(
+    dispatched: list[tuple[RunState, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(settings: object, *, on_ready: Any, on_standby: Any, stop: asyncio.Event) -> None:
+        on_standby("waits")
+
+    monkeypatch.setattr(server, "serve", serve)
+    assert do_run(tmp_path) == 0
+    assert dispatched == [(STARTING, 0), (RUNNING, 0), (STOPPED, 0)]
+
+
+def do_run(data: Path) -> int:
+    return cli._run(options(), config.load({"data_dir": data}), OutputWriter(False))
