@@ -3,7 +3,8 @@ beside the program. The first of them that is there holds.
 
 It is read strictly: one that cannot be read, or says what this version does not know, is an error and not passed over,
 as a program without it might go to another server. Where others than root and the user could write it, it is nobody's
-policy: it is ignored, and the person is told.
+policy: it is ignored, and the person is told. On Windows everybody may make files in the machine's folder until a setup
+has closed it, so there the owner of the file says whose it is.
 """
 
 import os
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 from lanchat.core.policy import LANGUAGE, NO_POLICY, TEXT_SIZE, THEME, Policy
 from lanchat.core.ports import LocalStoreError
+from lanchat.platform import access
 from lanchat.platform.files import os_reason, read_private
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails, typed_problem
@@ -86,12 +88,18 @@ def read_policy(files: Sequence[Path] | None = None) -> Policy:
 
 def _writable_by_others(file: Path) -> bool:
     """Whether somebody other than root and this user can change or replace it. Raises OSError."""
+    if sys.platform == "win32":
+        # Whoever could write beside the program could exchange the program.
+        if file.parent != machine_folder():
+            return False
+        user = access.current_user()
+        return not all(access.is_trusted_owner(access.owner_of(path), user) for path in (file, file.parent))
     return any(_is_open(os.stat(path)) for path in (file, file.parent))
 
 
 def _is_open(found: os.stat_result) -> bool:
-    if sys.platform == "win32":  # the folder of the program, and the machine's, are administrators' there
-        return False
+    if sys.platform == "win32":
+        raise NotImplementedError
     if found.st_uid not in (0, os.geteuid()):
         return True
     if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX:  # everybody's files are safe in it
