@@ -19,6 +19,8 @@ ArchitecturesAllowed=x64compatible
 ArchitecturesInstallIn64BitMode=x64compatible
 MinVersion=10.0
 AppMutex=LANChatWindow
+; Two setups at once would take each other's folders away.
+SetupMutex=LANChatSetup,Global\LANChatSetup
 CloseApplications=no
 ChangesAssociations=yes
 OutputDir={#Out}
@@ -63,8 +65,8 @@ en.ServerIcon=LAN Chat server
 ru.ServerIcon=Сервер LAN Chat
 en.Preparing=Setting the server up…
 ru.Preparing=Настройка сервера…
-en.NotStopped=The server that runs here does not stop, so nothing was changed. Stop it and start the setup again.
-ru.NotStopped=Работающий здесь сервер не останавливается, поэтому ничего не изменено. Остановите его и запустите установку снова.
+en.NotStopped=The server on this computer could not be stopped, so nothing was changed. Stop it and start the setup again.%n%n%1
+ru.NotStopped=Не удалось остановить сервер на этом компьютере, поэтому ничего не изменено. Остановите его и запустите установку снова.%n%n%1
 en.InUse=Files of the installed LAN Chat are in use, so nothing was changed. Close its programs and start the setup again.
 ru.InUse=Файлы установленного LAN Chat заняты, поэтому ничего не изменено. Закройте его программы и запустите установку снова.
 en.DatabaseTitle=Where the server keeps messages
@@ -93,12 +95,18 @@ en.Admin=Administrator of the database, to make both (may be empty when they exi
 ru.Admin=Администратор базы данных, чтобы создать и то и другое (если они есть, можно не указывать):
 en.AdminPassword=Administrator's password:
 ru.AdminPassword=Пароль администратора:
+en.NoAnswers=The answer file %1 cannot be read, so nothing was installed.
+ru.NoAnswers=Не удаётся прочитать файл ответов %1, поэтому ничего не установлено.
+en.InstallerFailed=%1 was not installed: %2
+ru.InstallerFailed=Не удалось установить %1: %2
+en.FolderOpen=Others on this computer can read the folder %1: its access list could not be set.
+ru.FolderOpen=Папку %1 могут читать другие пользователи этого компьютера: не удалось задать права доступа.
 en.NoDatabase=The database was not set up: %1
 ru.NoDatabase=База данных не настроена: %1
 en.NoService=The service does not run: %1
 ru.NoService=Служба не работает: %1
-en.RemoveData=Delete the messages, keys and settings of LAN Chat on this computer too?%n%nWithout the keys nobody can log in with this computer again, and a server cannot be brought back.
-ru.RemoveData=Удалить также сообщения, ключи и настройки LAN Chat на этом компьютере?%n%nБез ключей с этого компьютера больше нельзя войти, а сервер нельзя восстановить.
+en.RemoveData=Delete messages, keys and settings too: your own, and those of a server on this computer?%n%nWithout your keys you cannot log in from this computer without a password, and without its keys a server cannot be brought back.
+ru.RemoveData=Удалить также сообщения, ключи и настройки: ваши собственные и сервера на этом компьютере?%n%nБез ваших ключей с этого компьютера нельзя будет войти без пароля, а без ключей сервера его нельзя восстановить.
 
 [Types]
 Name: "client"; Description: "{cm:TypeChat}"
@@ -116,13 +124,13 @@ Name: "firewall"; Description: "{cm:Firewall}"; GroupDescription: "{cm:ServerTas
 Name: "service"; Description: "{cm:Service}"; GroupDescription: "{cm:ServerTasks}"; Components: server; Check: IsAdminInstallMode; Flags: unchecked
 
 [Dirs]
-; Nobody but administrators may lay a policy there.
+; For a policy. The [Code] section lets nobody but administrators write there.
 Name: "{commonappdata}\LAN Chat"; Check: IsAdminInstallMode; Flags: uninsalwaysuninstall
 
 [Files]
 Source: "{#Dist}\lanchat\*"; DestDir: "{app}\client"; Components: client; Flags: ignoreversion recursesubdirs createallsubdirs
 Source: "{#Dist}\lanchat-server\*"; DestDir: "{app}\server"; Components: server; Flags: ignoreversion recursesubdirs createallsubdirs
-; What an administrator laid beside the setup.
+; What an administrator laid beside the setup; without it an update keeps the one that is there.
 Source: "{src}\policy.toml"; DestDir: "{app}\client"; Flags: external skipifsourcedoesntexist
 
 [Icons]
@@ -130,6 +138,10 @@ Name: "{group}\LAN Chat"; Filename: "{app}\client\lanchatw.exe"
 Name: "{group}\{cm:ServerIcon}"; Filename: "{app}\server\lanchat-serverw.exe"; Parameters: "window --config ""{code:ServerFile}"""; Components: server; Tasks: not service
 Name: "{autodesktop}\LAN Chat"; Filename: "{app}\client\lanchatw.exe"; Tasks: desktop
 Name: "{autostartup}\LAN Chat"; Filename: "{app}\client\lanchatw.exe"; Parameters: "window --hidden"; Tasks: startup
+
+[InstallDelete]
+; Of an installation without the service, which has the same data.
+Type: files; Name: "{group}\{cm:ServerIcon}.lnk"; Tasks: service
 
 [Registry]
 Root: HKA; Subkey: "Software\Classes\lanchat"; ValueType: string; ValueData: "URL:LAN Chat"; Flags: uninsdeletekey
@@ -139,27 +151,34 @@ Root: HKA; Subkey: "Software\Classes\lanchat\DefaultIcon"; ValueType: string; Va
 Root: HKA; Subkey: "Software\Classes\lanchat\shell\open\command"; ValueType: string; ValueData: """{app}\client\lanchatw.exe"" ""%1"""
 
 [Run]
-Filename: "{sys}\netsh.exe"; Parameters: "advfirewall firewall delete rule name=""LAN Chat server"""; Flags: runhidden; Tasks: firewall
+Filename: "{sys}\netsh.exe"; Parameters: "advfirewall firewall delete rule name=""LAN Chat server"""; Flags: runhidden; Components: server; Check: IsAdminInstallMode
 Filename: "{sys}\netsh.exe"; Parameters: "advfirewall firewall add rule name=""LAN Chat server"" dir=in action=allow profile=private,domain program=""{app}\server\lanchat-server.exe"""; Flags: runhidden; Tasks: firewall
 Filename: "{sys}\netsh.exe"; Parameters: "advfirewall firewall add rule name=""LAN Chat server"" dir=in action=allow profile=private,domain program=""{app}\server\lanchat-serverw.exe"""; Flags: runhidden; Tasks: firewall
 Filename: "{app}\client\lanchatw.exe"; Description: "{cm:LaunchProgram,LAN Chat}"; Flags: nowait postinstall skipifsilent
 
 [UninstallRun]
-Filename: "{app}\server\lanchat-server.exe"; Parameters: "service remove"; Flags: runhidden; RunOnceId: "service"; Components: server; Check: IsAdminInstallMode
-Filename: "{app}\server\lanchat-server.exe"; Parameters: "stop --config ""{code:ServerFile}"""; Flags: runhidden; RunOnceId: "stop"; Components: server
+Filename: "{app}\server\lanchat-server.exe"; Parameters: "service remove"; Flags: runhidden skipifdoesntexist; RunOnceId: "service"; Components: server; Check: IsAdminInstallMode
+Filename: "{app}\server\lanchat-server.exe"; Parameters: "stop --config ""{code:ServerFile}"""; Flags: runhidden skipifdoesntexist; RunOnceId: "stop"; Components: server
 Filename: "{sys}\netsh.exe"; Parameters: "advfirewall firewall delete rule name=""LAN Chat server"""; Flags: runhidden; RunOnceId: "firewall"; Components: server; Check: IsAdminInstallMode
 
 [UninstallDelete]
 Type: files; Name: "{app}\client\policy.toml"
+; Of an update that was broken off.
+Type: filesandordirs; Name: "{app}\client.before"
+Type: filesandordirs; Name: "{app}\server.before"
+Type: filesandordirs; Name: "{app}\client.replaced"
+Type: filesandordirs; Name: "{app}\server.replaced"
 
 [Code]
 const
   BackSuffix = '.before';
+  ReplacedSuffix = '.replaced';
 var
   ChoicePage: TInputOptionWizardPage;
   MySQLPage: TInputQueryWizardPage;
+  AnswerLines: TArrayOfString;
   Installer, Problem: String;
-  Finished, ServerReady: Boolean;
+  Begun, Finished, ServerReady, ServiceRan: Boolean;
 
 function ProgramFolder(Param: String): String;
 begin
@@ -180,13 +199,35 @@ end;
 
 { Answers }
 
+{ Read here and not by GetIniString, for which a file in UTF-8 is one in the code page of the computer. }
 function Answer(Key, Default: String): String;
+var
+  Line, Section: String;
+  Index, Place: Integer;
+begin
+  Result := Default;
+  for Index := 0 to GetArrayLength(AnswerLines) - 1 do begin
+    Line := Trim(AnswerLines[Index]);
+    Place := Pos('=', Line);
+    if Copy(Line, 1, 1) = '[' then Section := Line
+    else if (Copy(Line, 1, 1) <> ';') and (Place > 0) and (CompareText(Section, '[server]') = 0) then
+      if CompareText(Trim(Copy(Line, 1, Place - 1)), Key) = 0 then begin
+        Result := Trim(Copy(Line, Place + 1, Length(Line)));
+        Exit;
+      end;
+  end;
+end;
+
+function InitializeSetup: Boolean;
 var
   Answers: String;
 begin
   Answers := ExpandConstant('{param:ANSWERS}');
-  Result := Default;
-  if Answers <> '' then Result := GetIniString('server', Key, Default, ExpandFileName(Answers));
+  Result := True;
+  if Answers = '' then Exit;
+  Answers := ExpandFileName(Answers);
+  Result := LoadStringsFromFile(Answers, AnswerLines);
+  if not Result then SuppressibleMsgBox(FmtMessage(CustomMessage('NoAnswers'), [Answers]), mbCriticalError, MB_OK, IDOK);
 end;
 
 function Chosen(Page: Integer; Key: String): String;
@@ -218,17 +259,19 @@ end;
 
 { A running server, and files in use }
 
-function StopServer: Boolean;
+{ Whether none runs now. Said: why one still does. }
+function StopServer(var Said: String): Boolean;
 var
-  Said: String;
   Code: Integer;
 begin
   Result := True;
   if not FileExists(ExpandConstant('{app}\server\lanchat-server.exe')) then Exit;
-  if IsAdminInstallMode then RunServer('service stop', Said);
+  if IsAdminInstallMode then
+    if RunServer('service stop', Said) = 0 then ServiceRan := True;
   if FileExists(ServerFile('')) then begin
     Code := RunServer('stop --config "' + ServerFile('') + '"', Said);
-    Result := (Code = 0) or (Code = 3);
+    { 1: it runs, or nobody can say. A program that is damaged ends with another code: the setup mends it. }
+    Result := Code <> 1;
   end;
 end;
 
@@ -253,17 +296,71 @@ begin
   Result := RenameFile(Folder, Folder + BackSuffix);
 end;
 
+procedure BringAllBack;
+var
+  Said: String;
+begin
+  BringBack('client');
+  BringBack('server');
+  if ServiceRan then RunServer('service start', Said);
+  ServiceRan := False;
+end;
+
+{ Under another name first: what is left when a file of it is in use is no version to go back to. }
+procedure RemoveReplaced(Part: String);
+var
+  Folder: String;
+begin
+  Folder := ExpandConstant('{app}\' + Part);
+  DelTree(Folder + ReplacedSuffix, True, True, True);
+  if RenameFile(Folder + BackSuffix, Folder + ReplacedSuffix) then DelTree(Folder + ReplacedSuffix, True, True, True);
+end;
+
+{ A policy that was laid beside the program belongs to the administrator, not to the version. }
+procedure KeepPolicy;
+var
+  Folder: String;
+begin
+  Folder := ExpandConstant('{app}\client');
+  if not FileExists(Folder + '\policy.toml') then RenameFile(Folder + BackSuffix + '\policy.toml', Folder + '\policy.toml');
+end;
+
 function PrepareToInstall(var NeedsRestart: Boolean): String;
+var
+  Said: String;
+  Updated: Boolean;
 begin
   Result := '';
-  if not StopServer then begin
-    Result := CustomMessage('NotStopped');
+  Begun := True;
+  { Where the server is not chosen, the one that is there stays as it is, and so does its service. }
+  if WizardIsComponentSelected('server') and not StopServer(Said) then begin
+    Result := FmtMessage(CustomMessage('NotStopped'), [Said]);
+    BringAllBack;
     Exit;
   end;
-  if not SetAside('client') or not SetAside('server') then begin
-    BringBack('client');
-    BringBack('server');
+  Updated := SetAside('client');
+  if Updated and WizardIsComponentSelected('server') then Updated := SetAside('server');
+  if not Updated then begin
+    BringAllBack;
     Result := CustomMessage('InUse');
+  end;
+end;
+
+{ Rights }
+
+{ Administrators, the system and those whom Others grants something, and nobody else: below the folder of all programs'
+  data everybody may read, and make files. }
+procedure CloseFolder(Folder, Others: String);
+var
+  Code: Integer;
+  Tool, Grants: String;
+begin
+  Tool := ExpandConstant('{sys}\icacls.exe');
+  Grants := ' /inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F ' + Others + ' /q';
+  Exec(Tool, '"' + Folder + '" /setowner *S-1-5-32-544 /q', '', SW_HIDE, ewWaitUntilTerminated, Code);
+  if not Exec(Tool, '"' + Folder + '"' + Grants, '', SW_HIDE, ewWaitUntilTerminated, Code) or (Code <> 0) then begin
+    Problem := FmtMessage(CustomMessage('FolderOpen'), [Folder]);
+    Log(Problem);
   end;
 end;
 
@@ -279,6 +376,11 @@ end;
 function InURL(Value: String): String;
 begin
   StringChangeEx(Value, '%', '%25', True);
+  StringChangeEx(Value, ':', '%3A', True);
+  StringChangeEx(Value, '/', '%2F', True);
+  StringChangeEx(Value, '@', '%40', True);
+  StringChangeEx(Value, '?', '%3F', True);
+  StringChangeEx(Value, '#', '%23', True);
   Result := Value;
 end;
 
@@ -299,6 +401,9 @@ var
   Lines: TArrayOfString;
 begin
   ForceDirectories(ServerFolder);
+  { Before the password of a database is in it. Whoever installs may start the server; a user's own folder is closed. }
+  if IsAdminInstallMode then
+    CloseFolder(ServerFolder, '"' + ExpandConstant('{%USERDOMAIN|.}\{username}') + ':(OI)(CI)F"');
   Append(Lines, 'data_dir = "."');
   if Database <> '' then Append(Lines, 'database = ' + TomlText(Database));
   if Answer('name', '') <> '' then Append(Lines, 'name = ' + TomlText(Answer('name', '')));
@@ -326,19 +431,25 @@ begin
   if Result then Result := RunServer(Arguments, Problem) = 0;
   DeleteFile(Draft);
   DeleteFile(Secret);
-  if Result then WriteServerFile(DatabaseURL(Chosen(2, 'user'), Chosen(3, 'password'), Chosen(1, 'name_of_database')));
+  if not Result then Exit;
+  Problem := ''; { what was said of a database that is there is none }
+  WriteServerFile(DatabaseURL(Chosen(2, 'user'), Chosen(3, 'password'), Chosen(1, 'name_of_database')));
 end;
 
 procedure StartService;
 var
   Said: String;
+  Code: Integer;
 begin
-  if not WizardIsTaskSelected('service') or ServerReady then Exit;
+  if ServerReady then Exit;
   ServerReady := True;
-  if (RunServer('service install --config "' + ServerFile('') + '"', Said) <> 0) or (RunServer('service start', Said) <> 0) then begin
-    Problem := Said;
-    SuppressibleMsgBox(FmtMessage(CustomMessage('NoService'), [Said]), mbError, MB_OK, IDOK);
-  end;
+  Code := 0;
+  if WizardIsTaskSelected('service') then Code := RunServer('service install --config "' + ServerFile('') + '"', Said);
+  { One that was installed by hand runs again too. }
+  if (Code = 0) and (WizardIsTaskSelected('service') or ServiceRan) then Code := RunServer('service start', Said);
+  if Code = 0 then Exit;
+  Problem := FmtMessage(CustomMessage('NoService'), [Said]);
+  SuppressibleMsgBox(Problem, mbError, MB_OK, IDOK);
 end;
 
 { Pages }
@@ -388,8 +499,13 @@ var
   Code: Integer;
 begin
   Result := True;
-  if (CurPageID = ChoicePage.ID) and (Installer <> '') and ChoicePage.Values[2] then
-    Result := Exec(ExpandConstant('{sys}\msiexec.exe'), '/i "' + ExpandConstant('{src}\') + Installer + '"', '', SW_SHOW, ewWaitUntilTerminated, Code);
+  if CurPageID = ChoicePage.ID then
+    if (Installer <> '') and ChoicePage.Values[2] then begin
+      Result := Exec(ExpandConstant('{sys}\msiexec.exe'), '/i "' + ExpandConstant('{src}\') + Installer + '"', '', SW_SHOW, ewWaitUntilTerminated, Code);
+      { Installed, and the computer is to be, or is being, restarted. }
+      Result := Result and ((Code = 0) or (Code = 3010) or (Code = 1641));
+      if not Result then MsgBox(FmtMessage(CustomMessage('InstallerFailed'), [Installer, SysErrorMessage(Code)]), mbError, MB_OK);
+    end;
   if CurPageID = MySQLPage.ID then begin
     WizardForm.NextButton.Enabled := False;
     try
@@ -397,16 +513,21 @@ begin
     finally
       WizardForm.NextButton.Enabled := True;
     end;
-    if not Result then MsgBox(FmtMessage(CustomMessage('NoDatabase'), [Problem]), mbError, MB_OK);
+    if not Result then begin
+      MsgBox(FmtMessage(CustomMessage('NoDatabase'), [Problem]), mbError, MB_OK);
+      Problem := ''; { another database may be chosen }
+    end;
   end;
 end;
 
 procedure SetUpServer;
 begin
-  if not FileExists(ServerFile('')) and WantsMySQL then begin
-    if not MakeDatabase then Exit;
-    Problem := '';
-  end else if not FileExists(ServerFile('')) then WriteServerFile('');
+  if not FileExists(ServerFile('')) then
+    if not WantsMySQL then WriteServerFile('')
+    else if not MakeDatabase then begin
+      Problem := FmtMessage(CustomMessage('NoDatabase'), [Problem]);
+      Exit;
+    end;
   StartService;
 end;
 
@@ -421,15 +542,15 @@ end;
 
 procedure CurStepChanged(CurStep: TSetupStep);
 begin
-  if CurStep = ssPostInstall then begin
-    Finished := True;
-    DelTree(ExpandConstant('{app}\client' + BackSuffix), True, True, True);
-    DelTree(ExpandConstant('{app}\server' + BackSuffix), True, True, True);
-    if WizardSilent and WizardIsComponentSelected('server') then begin
-      SetUpServer;
-      if Problem <> '' then Log(FmtMessage(CustomMessage('NoDatabase'), [Problem]));
-    end;
-  end;
+  if CurStep <> ssPostInstall then Exit;
+  Finished := True;
+  KeepPolicy;
+  RemoveReplaced('client');
+  RemoveReplaced('server');
+  { Everybody reads a policy. }
+  if IsAdminInstallMode then CloseFolder(ExpandConstant('{commonappdata}\LAN Chat'), '*S-1-5-32-545:(OI)(CI)RX');
+  if WizardSilent and WizardIsComponentSelected('server') then SetUpServer;
+  if Problem <> '' then Log(Problem);
 end;
 
 function GetCustomSetupExitCode: Integer;
@@ -440,13 +561,7 @@ end;
 
 procedure DeinitializeSetup;
 begin
-  if Finished then Exit;
-  try
-    BringBack('client');
-    BringBack('server');
-  except
-    { no folder was chosen yet }
-  end;
+  if Begun and not Finished then BringAllBack;
 end;
 
 procedure CurUninstallStepChanged(CurUninstallStep: TUninstallStep);
