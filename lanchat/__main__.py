@@ -2,30 +2,24 @@
 flush: outside the command itself the process just ends."""
 
 import sys
+from collections.abc import Callable, Sequence
 
-from lanchat.platform.interrupts import INTERRUPTED, handle_interrupts, leave_at_once, raise_interrupt
+from lanchat.platform.interrupts import handle_interrupts, leave_at_once, raise_interrupt
 
 handle_interrupts(leave_at_once)
 
 
+def _load() -> Callable[[Sequence[str]], int]:
+    from lanchat.cli.main import run
+
+    return run
+
+
 def main() -> int:
     """The exit code of this process's command line."""
-    try:
-        from lanchat.terminal.output import close_streams, hold_descriptors
+    from lanchat.terminal.program import run_program
 
-        hold_descriptors()
-        from lanchat.cli.main import run
-
-        handle_interrupts(raise_interrupt)
-        try:
-            code = run(sys.argv[1:])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return close_streams("lanchat", code)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    finally:
-        handle_interrupts(leave_at_once)
+    return run_program("lanchat", _load, raise_interrupt)
 
 
 if __name__ == "__main__":

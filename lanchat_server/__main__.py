@@ -2,10 +2,11 @@
 ends in order, with 0."""
 
 import sys
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from lanchat.platform.interrupts import INTERRUPTED, handle_interrupts, leave_at_once
+from lanchat.platform.interrupts import handle_interrupts, leave_at_once
 
 handle_interrupts(leave_at_once)
 
@@ -16,24 +17,17 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _load() -> Callable[[Sequence[str]], int]:
+    from lanchat_server.cli.main import run
+
+    return run
+
+
 def main() -> int:
     """The exit code of this process's command line."""
-    try:
-        from lanchat.terminal.output import close_streams, hold_descriptors
+    from lanchat.terminal.program import run_program
 
-        hold_descriptors()
-        from lanchat_server.cli.main import run
-
-        handle_interrupts(_interrupt)
-        try:
-            code = run(sys.argv[1:])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return close_streams("lanchat-server", code)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    finally:
-        handle_interrupts(leave_at_once)
+    return run_program("lanchat-server", _load, _interrupt)
 
 
 if __name__ == "__main__":
