@@ -79,6 +79,15 @@ def test_room_name_from_the_primary_selection_is_sent(window: UiWindow, set_clip
     assert window.wait_command("CreateRoom")["name"] == PARTY
 
 
+@pytest.mark.parametrize("placeholder", ["Message to", "Find a room or person"])
+def test_click_on_a_placeholder_pastes_the_primary_selection(
+    window: UiWindow, set_clipboard: SetClipboard, placeholder: str
+) -> None:
+    set_clipboard("from elsewhere")
+    window.click(placeholder, "Label", button=2)
+    window.see("from elsewhere")
+
+
 def test_backspace_removes_an_emoji_as_one_character(window: UiWindow, set_clipboard: SetClipboard) -> None:
     set_clipboard(PARTY)
     open_new_room_dialog(window)

@@ -8,10 +8,9 @@ from lanchat.i18n import _
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.ui.kit.canvas import glyphs
-from lanchat.ui.kit.canvas.drawing import Font
-from lanchat.ui.kit.elided import fitted
 from lanchat.ui.kit.fields.editor import TextEditor
 from lanchat.ui.kit.fields.offer import Offer, first_part
+from lanchat.ui.kit.fields.placeholder import Placeholder
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model import words
@@ -55,18 +54,7 @@ class Composer:
         self._editor = TextEditor(tools, self._box, self._changed, self._too_long)
         self.text = self._editor.text
         self.text.pack(fill="x")
-        self._placeholder = tk.Label(
-            self._box,
-            font=Font.BODY.value,
-            background=tools.palette.field,
-            foreground=tools.palette.muted,
-            borderwidth=0,
-            padx=0,
-            pady=0,
-            cursor="xterm",
-        )
-        self._placeholder.bind("<Button-1>", lambda event: self.focus())
-        self.text.bind("<Configure>", lambda event: self._show_hint(), add="+")
+        self._placeholder = Placeholder(tools, self.text, 5, self._hint)
         self._shown_room = -1
         self._bind()
 
@@ -96,7 +84,7 @@ class Composer:
         text.bind("<Shift-Tab>", lambda event: self._leave(text.tk_focusPrev()))
         text.bind("<FocusIn>", lambda event: self._box.state(["focus"]))
         text.bind("<FocusOut>", lambda event: self._box.state(["!focus"]))
-        text.bind("<Configure>", lambda event: self._grow())
+        text.bind("<Configure>", lambda event: self._grow(), add="+")
 
     # Keys
 
@@ -137,7 +125,7 @@ class Composer:
         self._chat.model.draft.text = text
         self._grow()
         self._judge(text)
-        self._place_placeholder(text)
+        self._placeholder.show(not text)
 
     def _grow(self) -> None:
         rows = self._editor.rows(ROWS_MAX)
@@ -190,13 +178,6 @@ class Composer:
         self.focus()
         self._changed()
 
-    def _place_placeholder(self, text: str) -> None:
-        if text:
-            self._placeholder.place_forget()
-        else:
-            px = self._tools.px
-            self._placeholder.place(in_=self.text, x=px(5), rely=0.5, anchor="w")
-
     def send(self) -> None:
         """Sends the text, when it can be sent; else it stays."""
         if self._chat.submit(self._editor.get()):
@@ -223,13 +204,9 @@ class Composer:
             self._shown_room = model.current
             self._editor.set(draft.text)
         self._editor.enable(model.can_write())
-        self._show_hint()
+        self._placeholder.update()
         self._show_banner()
         self._changed()
-
-    def _show_hint(self) -> None:
-        text = fitted(self._tools, Font.BODY, self._hint(), self.text, self._tools.px(10))
-        self._placeholder.configure(text=text)
 
     def _hint(self) -> str:
         model = self._chat.model

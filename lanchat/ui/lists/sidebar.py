@@ -3,7 +3,6 @@
 import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable, Hashable
-from functools import partial
 
 from lanchat.core.policy import Policy
 from lanchat.i18n import _
@@ -11,8 +10,9 @@ from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.brush import Brush
 from lanchat.ui.kit.canvas.drawing import Avatar, Font, avatar_index, initials
-from lanchat.ui.kit.elided import ElidedLabel, fitted
+from lanchat.ui.kit.elided import ElidedLabel
 from lanchat.ui.kit.fields.field import Field
+from lanchat.ui.kit.fields.placeholder import Placeholder
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.roster import PersonRowKey, RoomRowKey, room_rows
@@ -69,41 +69,15 @@ class Sidebar:
         self._search.frame.configure(style=ControlStyle.SIDE.value)
         self._search.frame.pack(side="left", fill="x", expand=True)
         entry = self._search.entry
-        self._placeholder = tk.Label(
-            entry,
-            font=Font.BODY.value,
-            background=tools.palette.field,
-            foreground=tools.palette.muted,
-            borderwidth=0,
-            padx=0,
-            pady=0,
-            cursor="xterm",
-        )
-        self._placeholder.bind("<Button-1>", lambda event: entry.focus_set())
-        for sequence in ("<Button-2>", "<ButtonRelease-2>"):  # which paste what is selected elsewhere
-            self._placeholder.bind(sequence, partial(self._hand_to_entry, sequence))
-        for sequence in ("<Configure>", "<Map>"):
-            entry.bind(sequence, lambda event: self._show_hint(), add="+")
-        self._show_hint()
+        self._placeholder = Placeholder(tools, entry, 11, lambda: _("Find a room or person"))
         self._search.on_change(self._filter)
         entry.bind("<Escape>", lambda event: self.clear())
         self._search.on_key("<Down>", self._go_to_list)
         self._search.on_return(self._open_first)
         self._filter()
 
-    def _hand_to_entry(self, sequence: str, event: "tk.Event[tk.Misc]") -> None:
-        self._search.entry.event_generate(sequence, x=0, y=0)
-
-    def _show_hint(self) -> None:
-        beside = self._tools.px(22)
-        text = fitted(self._tools, Font.BODY, _("Find a room or person"), self._search.entry, beside)
-        self._placeholder.configure(text=text)
-
     def _filter(self) -> None:
-        if self._search.get():
-            self._placeholder.place_forget()
-        else:
-            self._placeholder.place(x=self._tools.px(11), rely=0.5, anchor="w")
+        self._placeholder.show(not self._search.get())
         if hasattr(self, "_list"):
             self._show_rooms()
 
