@@ -15,7 +15,7 @@ from lanchat_server.admin.errors import AdminError
 from lanchat_server.admin.operations import perform
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.changes import DirectoryChange, together, transact
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomRow, UserRow
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
@@ -114,10 +114,7 @@ class _RestingHost:
         return self._clock.wall_ms()
 
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
-        with self._store.transaction() as tx:
-            change = job(tx)
-        change.apply()
-        return change.value
+        return transact(self._store, job)
 
     def added(self, user: UserRow) -> None:
         pass

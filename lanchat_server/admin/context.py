@@ -13,7 +13,7 @@ from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.accounts import DirectoryChange
+from lanchat_server.core.changes import DirectoryChange, checked
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -142,9 +142,4 @@ class AdminContext(msgspec.Struct, frozen=True):
 
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         """As `Host.transact`. A request that waited while whoever made it lost the right to it is refused."""
-
-        def checked(tx: Transaction) -> DirectoryChange[T]:
-            self.check()
-            return job(tx)
-
-        return await self.host.transact(checked)
+        return await self.host.transact(checked(self.check, job))

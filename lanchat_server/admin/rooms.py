@@ -4,7 +4,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat_server.admin.context import AdminContext
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeletedRoom, RoomRow
 from lanchat_server.core.ports import Transaction

@@ -5,8 +5,7 @@ Each function is (part of) the body of one transaction: it writes through `tx` a
 them on a database that no server holds. Refusals are raised as `Refused`; nothing is written then.
 """
 
-from collections.abc import Callable, Collection
-from typing import Any, Generic, TypeVar
+from collections.abc import Collection
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,6 +24,7 @@ from lanchat.protocol.log.records import genesis_hash
 from lanchat.protocol.text.names import inert
 from lanchat.protocol.wire import Enrolment
 from lanchat_server.core import recovery
+from lanchat_server.core.changes import DirectoryChange
 from lanchat_server.core.directory import Directory, direct_name
 from lanchat_server.core.model import (
     DeletedRoom,
@@ -50,24 +50,6 @@ DEVICES_PER_DAY = 100
 MEMBERS_PER_DAY = 2000
 # A new address waits so long while the old one is told: time to notice, and to set a new password, which drops it.
 EMAIL_WAIT_MS = 3 * 86_400_000
-T = TypeVar("T")
-
-
-class DirectoryChange(msgspec.Struct, Generic[T], frozen=True):
-    """What a transaction came to, and how the directory learns of it after the commit."""
-
-    value: T
-    apply: Callable[[], None]
-
-
-def together(value: T, *changes: DirectoryChange[Any]) -> DirectoryChange[T]:
-    """Several changes of one transaction."""
-
-    def apply() -> None:
-        for change in changes:
-            change.apply()
-
-    return DirectoryChange(value, apply)
 
 
 def _nothing() -> None:

@@ -21,7 +21,7 @@ from lanchat.protocol.log.certificates import (
 from lanchat.protocol.wire import pack_frame
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.first_account import SetupCode
 from lanchat_server.core.hub import ServerCore

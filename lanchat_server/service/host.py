@@ -12,7 +12,7 @@ from lanchat_server.admin.context import Actor, LocalActor
 from lanchat_server.admin.operations import OPERATIONS, perform
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import DirectoryChange
+from lanchat_server.core.changes import DirectoryChange
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import RoomKeyRow
 from lanchat_server.core.ports import Transaction

@@ -12,10 +12,11 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from lanchat.protocol.log.records import Head
-from lanchat_server.core.accounts import DirectoryChange
+from lanchat_server.core.changes import DirectoryChange, transact
 from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import CommitConflict, CommitUnknown, Fenced, Store, Transaction
@@ -66,14 +67,7 @@ class Writer:
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         """Run `job` in a transaction and, after the commit, apply its change. Raises StoreError and what `job` raises;
         then nothing was changed."""
-
-        def work() -> T:
-            with self._store.transaction() as tx:
-                change = job(tx)
-            change.apply()
-            return change.value
-
-        return await self._submit(work)
+        return await self._submit(partial(transact, self._store, job))
 
     def commit(self, batch: list[Submission]) -> "asyncio.Future[BatchOutcome]":
         """Decide and store a batch of messages; fails with StoreError."""

@@ -9,7 +9,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, RoomKind
 from lanchat_server.admin.context import AdminContext
 from lanchat_server.core import accounts, recovery
-from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.refusals import Refused

@@ -33,6 +33,7 @@ from lanchat.protocol.text.names import name_key, shape_key
 from lanchat.protocol.transport import Transport
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts, recovery
+from lanchat_server.core.changes import transact
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
@@ -482,14 +483,7 @@ class Stage:
 
     def transact(self, job: Callable[[Any], Any]) -> Gate:
         """As `Writer.transact`."""
-
-        def work() -> Any:
-            with self.store.transaction() as tx:
-                change = job(tx)
-            change.apply()
-            return change.value
-
-        return Gate(work, Kind.WRITE)
+        return Gate(partial(transact, self.store, job), Kind.WRITE)
 
     def beside(self, work: Coroutine[Any, Any, Any]) -> None:
         """Something that the present request began."""

@@ -11,6 +11,7 @@ from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
 from lanchat.protocol.log.keys import device_id, public_octets
 from lanchat.protocol.log.messages import Header, Kind, Message, make_message
 from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash
+from lanchat_server.core.changes import transact
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
@@ -126,7 +127,4 @@ class ImmediateWriter:
         self._rig = rig
 
     async def transact(self, job: Any) -> Any:
-        with self._rig.store.transaction() as tx:
-            change = job(tx)
-        change.apply()
-        return change.value
+        return transact(self._rig.store, job)

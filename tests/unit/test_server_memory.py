@@ -10,7 +10,8 @@ import pytest
 
 from lanchat.protocol.codes import Code
 from lanchat_server.config import load
-from lanchat_server.core.accounts import MEMBERS_PER_DAY, DirectoryChange
+from lanchat_server.core.accounts import MEMBERS_PER_DAY
+from lanchat_server.core.changes import DirectoryChange
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.limits.closed import _USERS_MAX, Closed

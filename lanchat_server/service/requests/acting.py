@@ -1,11 +1,12 @@
 """Changes that a session asks for: its right is checked within the transaction that makes them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.text.names import name_key
-from lanchat_server.core.accounts import DirectoryChange
+from lanchat_server.core.changes import DirectoryChange, checked
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -55,12 +56,8 @@ async def transact(
     context: RequestContext, connection: ClientConnection, job: Callable[[Transaction], DirectoryChange[T]]
 ) -> T:
     """As `Writer.transact`. A request that waited while its session lost its right is refused."""
-
-    def checked(tx: Transaction) -> DirectoryChange[T]:
-        check_session(context.directory, connection)
-        return job(tx)
-
-    return await context.writer.transact(checked)
+    check = partial(check_session, context.directory, connection)
+    return await context.writer.transact(checked(check, job))
 
 
 def check_session(directory: Directory, connection: ClientConnection) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.throttle import LoginThrottle

@@ -5,7 +5,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from lanchat_server.core.accounts import DirectoryChange, together
+from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service.tasks import BackgroundTasks
 from lanchat_server.service.writer import Writer

@@ -14,7 +14,7 @@ from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat_server.admin import channel as admin_channel
 from lanchat_server.admin.backups import CLAIMED_FILE, FOLDER, remove_leftovers
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import together
+from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.maintenance import backup as backup_file
@@ -58,7 +58,7 @@ class Scene:
                 tx, directory, KITCHEN, "kitchen", RoomKind.PUBLIC, wire.HistoryPolicy.EVERYTHING, [self.boris], 1
             )
             tx.add_device(device(self.boris))
-            return together(None, new, accounts.DirectoryChange(None, lambda: directory.put_device(device(self.boris))))
+            return together(None, new, DirectoryChange(None, lambda: directory.put_device(device(self.boris))))
 
         await self.context.writer.transact(job)
         self.told.clear()

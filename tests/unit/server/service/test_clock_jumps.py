@@ -14,6 +14,7 @@ from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol.log.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
 from lanchat.protocol.log.keys import public_octets
 from lanchat_server.core import accounts, recovery
+from lanchat_server.core.changes import transact
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.upkeep import housekeeping
@@ -217,9 +218,7 @@ def test_certificates_made_while_ahead_are_replaced_by_newer_ones(tmp_path: Path
 
     def renew() -> Any:
         certificate = accounts.certify(rig.directory, log_key, user, device.public_key, clock.wall)
-        with rig.store.transaction() as tx:
-            change = accounts.renew_device(tx, rig.directory, device, certificate)
-        change.apply()
+        transact(rig.store, lambda tx: accounts.renew_device(tx, rig.directory, device, certificate))
         return open_certificate_untrusted(public_octets(log_key), rig.directory.log.log_id, certificate)
 
     def is_fresh() -> bool:

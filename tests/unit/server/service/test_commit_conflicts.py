@@ -10,7 +10,7 @@ from mysql.connector.errors import DatabaseError
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from lanchat_server.core.accounts import DirectoryChange
+from lanchat_server.core.changes import DirectoryChange
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import UserRow

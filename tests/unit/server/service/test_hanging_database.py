@@ -12,7 +12,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.transport import Transport as Way
 from lanchat_server.config import load
-from lanchat_server.core.accounts import together
+from lanchat_server.core.changes import together
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import StoreError

@@ -11,7 +11,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.keys import public_octets
 from lanchat_server.core import accounts
-from lanchat_server.core.accounts import DirectoryChange
+from lanchat_server.core.changes import DirectoryChange, transact
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, rooms
@@ -30,15 +30,11 @@ class BusyWriter:
     async def transact(self, job: Any) -> Any:
         rig = self._rig
         if rig.directory.membership(ROOM, MEMBER) is not None:
-            self._do(lambda tx: accounts.remove_member(tx, rig.directory, ROOM, MEMBER))
-            self._do(lambda tx: accounts.update_user(tx, rig.directory, MEMBER, password_hash="of the new one"))
-        return self._do(job)
-
-    def _do(self, job: Any) -> Any:
-        with self._rig.store.transaction() as tx:
-            change: DirectoryChange[Any] = job(tx)
-        change.apply()
-        return change.value
+            transact(rig.store, lambda tx: accounts.remove_member(tx, rig.directory, ROOM, MEMBER))
+            transact(
+                rig.store, lambda tx: accounts.update_user(tx, rig.directory, MEMBER, password_hash="of the new one")
+            )
+        return transact(rig.store, job)
 
 
 class Keys:

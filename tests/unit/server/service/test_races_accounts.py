@@ -14,7 +14,7 @@ from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.transport import Transport
 from lanchat_server.core import accounts, recovery
-from lanchat_server.core.accounts import DirectoryChange
+from lanchat_server.core.changes import DirectoryChange, transact
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.context import RequestContext
@@ -42,14 +42,8 @@ class LateWriter:
 
     def transact_now(self, job: Job) -> Any:
         while self.first:
-            self._do(self.first.pop(0))
-        return self._do(job)
-
-    def _do(self, job: Job) -> Any:
-        with self._rig.store.transaction() as tx:
-            change = job(tx)
-        change.apply()
-        return change.value
+            transact(self._rig.store, self.first.pop(0))
+        return transact(self._rig.store, job)
 
 
 class Hasher:
