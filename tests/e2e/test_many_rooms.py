@@ -1,4 +1,4 @@
-"""A member of 1,500 rooms: everything is loaded, in frames whose number grows with the rooms and no faster."""
+"""A member of 800 rooms: everything is loaded, in frames whose number grows with the rooms and no faster."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ from tests.support.raw import RawClient
 from tests.support.waiting import patient
 
 LIMITS = "[limits]\nmessage_rate = 100000\nmessage_burst = 100000\ntotal_rate = 100000\n"
-ROOMS = 1_500
+ROOMS = 800
 # Of requests a user has 200 at once and 50 a second.
 PATIENCE = patient(90.0)
 

@@ -5,7 +5,7 @@ import tracemalloc
 from lanchat.protocol.text.names import name_key
 from lanchat_server.core.limits.throttle import EXPIRED_AT_ONCE, LoginThrottle, ThrottleConfig
 
-TRIES = 2_000
+TRIES = 500
 # Two entries a try (the pair, the account), one for each address: 0.5 KiB each.
 OCTETS_A_TRY = 3 * 512
 
