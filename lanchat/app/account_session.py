@@ -15,8 +15,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from lanchat.app import api
+from lanchat.app.command_errors import delayed, known_code, link_problem, offline, refusal, refused_with, unreadable
 from lanchat.app.deferred_lines import DeferredRecords
-from lanchat.app.problems import delayed, known_code, link_problem, offline, refusal, refused_with, unreadable
+from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.app.rooms import RoomBook
 from lanchat.core import events as core_events
 from lanchat.core.core import ClientCore, message_id
@@ -32,9 +33,6 @@ from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.store.identities import StoredDevice
 from lanchat.transport.driver import Driver
 
-# How long everything waits for the certificates of a line's authors; the line itself waits until the server has said
-# whose it is. It answers within a round trip.
-CERTIFICATE_PATIENCE = 1.0
 # Lines that are made between two turns of the event loop: a signature check takes 0.1 ms.
 SLICE = 20
 # How long a command waits for the session while it is being made.
@@ -45,13 +43,8 @@ REQUEST_TIMEOUT = 30.0
 # A request that the server had no time for is made again after the pause that it asks for, when that is short: people
 # who are invited one after the other into a room of 1,000 count as eleven requests each.
 BUSY_PAUSES = (0.05, 3.0)
-BUSY_PATIENCE = 10.0
 # A page of 200 records takes some milliseconds, a thousand unread messages in each of 60 rooms a few seconds.
 COUNT_PATIENCE = 10.0
-# Pages that one command, or counting, fetches below what is here: 20,000 records without enough texts among them.
-OLDER_PAGES_MAX = 100
-# Events that wait to be told, in octets: a fast catch-up has some MiB. A server is not read above it.
-BACKLOG_OCTETS_MAX = 16 << 20
 _UNDER_WAY = frozenset((LinkState.CONNECTING, LinkState.AUTHENTICATING))
 _CAUSES = {Kind.EDIT: "edit", Kind.DELETE: "delete", Kind.REACTION: "reaction"}
 
@@ -71,17 +64,18 @@ class AccountSession:
         emit: Emit,
         keep_certificate: Callable[[Certificate], None],
         wall_ms: Callable[[], int] = SYSTEM_CLOCK.wall_ms,
+        limits: ClientLimits = CLIENT_LIMITS,
     ) -> None:
         """`emit` is called for each event, in order. Nothing is connected or told before `run`. `wall_ms`: the time of
         day that people are told."""
+        self.limits = limits
         self.core = core
         self.store = store
         self.device = device
         self.server = server
         self.book = RoomBook(core, store, store, core.user)
-        self.state = api.StateChanged(api.ConnectionState.CONNECTING)
-        # Why the server refused this device, when it did.
-        self.refusal: wire.Code | None = None
+        self.state = api.StateChanged(LinkState.CONNECTING)
+        self.refusal: wire.Code | None = None  # why the server refused this device, when it did
         self._emit = emit
         self._keep_certificate = keep_certificate
         self._wall_ms = wall_ms
@@ -91,14 +85,13 @@ class AccountSession:
         self._worker: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._certificates = asyncio.Event()
-        self._late = DeferredRecords(core)
+        self._late = DeferredRecords(core, limits)
         self._changed = asyncio.Event()
         self._decided: dict[MessageKey, int | wire.Code] = {}
         self._made: dict[MessageKey, OutboxItem] = {}
         self._older: dict[int, list[asyncio.Future[core_events.OlderStored | None]]] = {}
         self._stopped = False
-        # Rooms that a command of this process deletes.
-        self.deletes: set[int] = set()
+        self.deletes: set[int] = set()  # rooms that a command of this process deletes
         self._recovered_emitted = False
         self._unwritten: ProblemDetails | None = None  # why the local copy could not be written, until something is
         self._activity = wire.PresenceState.ONLINE
@@ -184,7 +177,7 @@ class AccountSession:
     async def ask(self, operation: wire.AfterLogin, timeout: float = REQUEST_TIMEOUT) -> Any:
         """The result of a request, which is made again while the server is busy for a moment. Raises CommandError:
         OFFLINE, or what the server refused."""
-        end = self.now() + min(timeout, BUSY_PATIENCE)
+        end = self.now() + min(timeout, self.limits.busy_patience)
         shortest, longest = BUSY_PAUSES
         while True:
             answer = await self._ask_once(operation, timeout)
@@ -286,7 +279,7 @@ class AccountSession:
     def _put(self, event: core_events.Event) -> None:
         self._queue.put_nowait(event)
         self._backlog += _octets(event)
-        if self._backlog > BACKLOG_OCTETS_MAX:
+        if self._backlog > self.limits.backlog_octets_max:
             self.driver.hold(True)
 
     async def _work(self) -> None:
@@ -377,11 +370,11 @@ class AccountSession:
         reason = event.details or (refused_with(event.code) if event.code else link_problem(event.reason))
         if event.state in (LinkState.SYNCING, LinkState.LIVE):
             reason = reason or self._unwritten
-        self.state = api.StateChanged(api.ConnectionState(event.state.value), reason, 0, retry_in)
-        if event.state is LinkState.SYNCING and before is not api.ConnectionState.SYNCING:
+        self.state = api.StateChanged(event.state, reason, 0, retry_in)
+        if event.state is LinkState.SYNCING and before is not LinkState.SYNCING:
             self._session_began()
         self._emit(self.state)
-        if self.state.state is api.ConnectionState.AWAY and before is not api.ConnectionState.AWAY:
+        if self.state.state is LinkState.AWAY and before is not LinkState.AWAY:
             self._emit_everybody_offline()
 
     def _emit_everybody_offline(self) -> None:
@@ -407,7 +400,7 @@ class AccountSession:
     async def _fetch_unread(self, room: int) -> None:
         """What is unread is counted from records: those that are not here are fetched, of one room after the other."""
         async with self._fetching_unread:
-            for _ in range(OLDER_PAGES_MAX):
+            for _ in range(self.limits.unread_pages_max):
                 if not self.book.misses_unread(room) or not await self.fetch_older(room):
                     return
                 self._room_updated(room)
@@ -516,7 +509,7 @@ class AccountSession:
 
     async def _wait_for_certificates(self, event: core_events.RecordsStored) -> None:
         loop = asyncio.get_running_loop()
-        end = loop.time() + CERTIFICATE_PATIENCE
+        end = loop.time() + self.limits.certificate_patience
         while self.in_session and self._late.waits(event) and (left := end - loop.time()) > 0:
             self._certificates.clear()
             try:

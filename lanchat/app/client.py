@@ -14,9 +14,9 @@ from typing import Any, TypeVar, cast
 
 from lanchat.app import api
 from lanchat.app.client_state import ClientState
+from lanchat.app.command_errors import broken, offline, refusal, unreadable
 from lanchat.app.commands import account, conversation, entry, rooms
 from lanchat.app.login.handshake import ServerRefusal
-from lanchat.app.problems import broken, offline, refusal, unreadable
 from lanchat.core.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
 from lanchat.transport.tls import ChannelClosed

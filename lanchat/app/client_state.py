@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.account_session import AccountSession
+from lanchat.app.command_errors import not_logged_in
+from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.app.login.dial import Dialer, DialOptions
 from lanchat.app.login.entry import LoginStages
 from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import known_candidate, server_view
-from lanchat.app.problems import not_logged_in
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
 from lanchat.core.policy import NO_POLICY, Policy
@@ -50,22 +51,24 @@ class ClientState:
         use_zeroconf: bool = True,
         policy: Policy = NO_POLICY,
         config: ClientConfig | None = None,
+        limits: ClientLimits = CLIENT_LIMITS,
         clock: Clock = SYSTEM_CLOCK,
         entropy: Entropy = SYSTEM_ENTROPY,
         random: Callable[[], float] = system_random.random,
     ) -> None:
         """Nothing is connected. `discovery_port` and `use_zeroconf` say how servers are searched for; without `use_udp`
         everything goes over TLS; `policy`: what an administrator fixed; `config`: tunables of the core, its defaults
-        without."""
+        without; `limits`: bounds above it."""
         self.profile = profile
         self.policy = policy
         # Connecting, logging in and leaving happen one after the other.
         self.turn = asyncio.Lock()
         self._on_event = on_event
-        self.options = DialOptions(discovery_port, use_zeroconf, use_udp, policy=policy, clock=clock)
+        self.options = DialOptions(discovery_port, use_zeroconf, use_udp, policy=policy, clock=clock, limits=limits)
         self.entry = LoginStages(profile, self.options)
         self.member: AccountSession | None = None
         self.config = config or ClientConfig()
+        self.limits = limits
         self._entropy = entropy
         self._random = random
         self._store: SqliteLocalStore | None = None
@@ -170,7 +173,7 @@ class ClientState:
                 self.profile.save_device(replace(stored, certificate=certificate))
 
         member = self.member = AccountSession(
-            core, store, device, server, self.emit, keep_certificate, self.options.clock.wall_ms
+            core, store, device, server, self.emit, keep_certificate, self.options.clock.wall_ms, limits=self.limits
         )
 
         def greeted(reached: KnownServer, greeted: GreetedChannel) -> None:

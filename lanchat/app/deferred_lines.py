@@ -4,19 +4,17 @@ That takes a round trip, or as long as the way to the server is cut. They keep t
 after them in the same room waits behind them.
 """
 
+from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.core.core import ClientCore
 from lanchat.core.events import RecordsStored
-
-# What waits, over all rooms. Against a server that never says; a cut connection ends after ten seconds.
-WAITING_MAX = 1000
-WAITING_OCTETS_MAX = 16 << 20
 
 
 class DeferredRecords:
     """Event loop's thread only."""
 
-    def __init__(self, core: ClientCore) -> None:
+    def __init__(self, core: ClientCore, limits: ClientLimits = CLIENT_LIMITS) -> None:
         """Nothing waits. `core` knows whose devices are being asked about."""
+        self._limits = limits
         self._core = core
         self._rooms: dict[int, list[RecordsStored]] = {}
         self._batches = 0
@@ -58,4 +56,4 @@ class DeferredRecords:
 
     @property
     def _too_many(self) -> bool:
-        return self._batches > WAITING_MAX or self._octets > WAITING_OCTETS_MAX
+        return self._batches > self._limits.deferred_max or self._octets > self._limits.deferred_octets_max

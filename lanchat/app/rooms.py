@@ -13,9 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.app.api import Line, Person, Reaction, RoomView
-from lanchat.app.problems import known_code
+from lanchat.app.command_errors import known_code
 from lanchat.core.core import ClientCore, message_id
-from lanchat.core.people.directory import USERS_MAX
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
 from lanchat.core.view.fold import FoldedText, RoomFold, is_shown
 from lanchat.protocol.codes import Code, PresenceState, RoomKind
@@ -61,7 +60,7 @@ class RoomBook:
         """Of a room; read from the local copy the first time."""
         state = self._states.get(room)
         if state is None:
-            fold = RoomFold(room, self._log, self._core.authors, self.me)
+            fold = RoomFold(room, self._log, self._core.authors, self.me, self._core.config)
             newest = fold.below(0, 1)
             state = self._states[room] = RoomInfo(fold, newest[-1] if newest else None)
         return state
@@ -118,7 +117,7 @@ class RoomBook:
         if state.cursors is None:
             return
         for cursor in cursors:
-            if cursor.user not in state.cursors and len(state.cursors) >= USERS_MAX:
+            if cursor.user not in state.cursors and len(state.cursors) >= self._core.config.users_max:
                 continue
             received, read = state.cursors.get(cursor.user, (0, 0))
             state.cursors[cursor.user] = (max(received, cursor.received), max(read, cursor.read))
@@ -132,7 +131,7 @@ class RoomBook:
         gone = set(left)
         if state.members is not None:
             stayed = (user for user in state.members if user not in gone)
-            state.members = tuple(itertools.islice(dict.fromkeys([*stayed, *joined]), USERS_MAX))
+            state.members = tuple(itertools.islice(dict.fromkeys([*stayed, *joined]), self._core.config.users_max))
         for user in gone:
             (state.cursors or {}).pop(user, None)
 

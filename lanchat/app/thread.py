@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from lanchat.app.api import Command, Event
 from lanchat.app.client import Client
-from lanchat.app.problems import ending
+from lanchat.app.command_errors import ending
 from lanchat.store.profile import ProfileStore
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.problems import undecided
 from lanchat.cli.exit_codes import code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
@@ -80,7 +79,7 @@ class ConversationView(EventView):
     def state(self, event: api.StateChanged) -> None:
         """Tells the state; when the server is away, also shows the lines that were held back."""
         super().state(event)
-        self._away = event.state is api.ConnectionState.AWAY
+        self._away = event.state is api.LinkState.AWAY
         if self._away:
             lines, self.held_back = self.held_back, {}
             for line in lines.values():
@@ -148,13 +147,9 @@ class Conversation:
         enough."""
         if not self._last_sent:
             return
-        try:
-            await self._session.call(api.WaitDecidedCommand(self._last_sent, self._session.deadline.left(LAST_WORDS)))
-        except api.CommandError as error:
-            if error.kind not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
-                raise
-            details = error.details if error.kind is api.ErrorKind.TIMEOUT else undecided()
-            raise CliError(NOT_STORED, shown(details_text(details))) from error
+        stored = await self._session.wait_stored(self._last_sent, self._session.deadline.left(LAST_WORDS))
+        if not isinstance(stored, int):
+            raise CliError(NOT_STORED, shown(details_text(stored)))
         self._follower.catch_up(self._view)
 
     async def _take_lines(self, typed: TypedLines) -> None:

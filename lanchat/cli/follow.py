@@ -178,14 +178,14 @@ class Follower:
 
     def _state(self, view: FollowView, event: api.StateChanged) -> None:
         state = (state_name(event.state), event.peers)
-        in_session = event.state in (api.ConnectionState.SYNCING, api.ConnectionState.LIVE)
+        in_session = event.state in (api.LinkState.SYNCING, api.LinkState.LIVE)
         if state != self._last_state:
             self._last_state = state
             view.state(replace(event, reason=None) if in_session else event)
         if in_session:
             self._report_unwritable(view, event.reason)
         # Only after the log-in: before, the command that waits for it says more.
-        if event.state is api.ConnectionState.REFUSED and self._room:
+        if event.state is api.LinkState.REFUSED and self._room:
             raise CliError(REFUSED, shown(details_text(event.reason)) or _("The server refused"))
 
     def _report_unwritable(self, view: FollowView, reason: ProblemDetails | None) -> None:

@@ -135,28 +135,28 @@ def person_text(person: api.Person) -> str:
     return f"{shown(person.name)}{called}  {presence_text(person.state)}"
 
 
-def state_name(state: api.ConnectionState) -> str:
+def state_name(state: api.LinkState) -> str:
     """The state as scripts know it; logging in is a part of connecting."""
-    return "connecting" if state is api.ConnectionState.AUTHENTICATING else state.value
+    return "connecting" if state is api.LinkState.AUTHENTICATING else state.value
 
 
 def state_text(event: api.StateChanged) -> str:
     """The state of the link in plain words."""
     words = {
-        api.ConnectionState.CONNECTING: _("Connecting"),
-        api.ConnectionState.AUTHENTICATING: _("Logging in"),
-        api.ConnectionState.SYNCING: _("Loading what was said"),
-        api.ConnectionState.LIVE: _("Connected"),
-        api.ConnectionState.LAGGING: _("Behind: catching up"),
-        api.ConnectionState.AWAY: _("The server is away"),
-        api.ConnectionState.RESYNCING: _("The server was put back to an older state"),
-        api.ConnectionState.FORKED: _("The server's log is not the one this computer knows"),
-        api.ConnectionState.REFUSED: _("The server refused"),
+        api.LinkState.CONNECTING: _("Connecting"),
+        api.LinkState.AUTHENTICATING: _("Logging in"),
+        api.LinkState.SYNCING: _("Loading what was said"),
+        api.LinkState.LIVE: _("Connected"),
+        api.LinkState.LAGGING: _("Behind: catching up"),
+        api.LinkState.AWAY: _("The server is away"),
+        api.LinkState.RESYNCING: _("The server was put back to an older state"),
+        api.LinkState.FORKED: _("The server's log is not the one this computer knows"),
+        api.LinkState.REFUSED: _("The server refused"),
     }
     text = words[event.state]
     if event.reason is not None:
         text = f"{text}: {shown(details_text(event.reason))}"
-    if event.state is api.ConnectionState.AWAY and event.peers:
+    if event.state is api.LinkState.AWAY and event.peers:
         reached = ngettext("{number} colleague can be reached", "{number} colleagues can be reached", event.peers)
         text = f"{text} ({reached.format(number=event.peers)})"
     return text

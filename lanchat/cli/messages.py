@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 from lanchat.app import api
-from lanchat.app.problems import undecided
 from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
@@ -75,21 +74,17 @@ async def _until_stored(session: CliSession, room: api.RoomView, id: str, **more
     pending_allowed = session.options.allow_pending
     name = room_name(room, await session.people())
     timeout = session.deadline.left(PENDING_TIMEOUT if pending_allowed else STORED_TIMEOUT)
-    try:
-        seq = await session.call(api.WaitDecidedCommand(id, timeout))
-    except api.CommandError as error:
-        if error.kind not in (api.ErrorKind.TIMEOUT, api.ErrorKind.OFFLINE):
-            raise
-        details = error.details if error.kind is api.ErrorKind.TIMEOUT else undecided()
-        if not pending_allowed:
-            raise CliError(NOT_STORED, shown(details_text(details))) from error
-        text = shown(details_text(details))
-        if details.problem is Problem.UNDECIDED:  # where nobody waits for it, no time is over
-            text = _("Not stored yet: the message is kept and sent later")
-        session.output.row({"id": id, "room": name, "stored": False} | more, text)
+    stored = await session.wait_stored(id, timeout)
+    if isinstance(stored, int):
+        text = _("Stored in {room} as #{seq}").format(room=shown(name), seq=stored)
+        session.output.row({"id": id, "room": name, "seq": stored} | more, text)
         return
-    text = _("Stored in {room} as #{seq}").format(room=shown(name), seq=seq)
-    session.output.row({"id": id, "room": name, "seq": seq} | more, text)
+    text = shown(details_text(stored))
+    if not pending_allowed:
+        raise CliError(NOT_STORED, text)
+    if stored.problem is Problem.UNDECIDED:  # where nobody waits for it, no time is over
+        text = _("Not stored yet: the message is kept and sent later")
+    session.output.row({"id": id, "room": name, "stored": False} | more, text)
 
 
 async def history(session: CliSession) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from lanchat.app import api
 from lanchat.app.cleaning import cleaned
+from lanchat.app.command_errors import undecided
 from lanchat.cli.profile import profile_directory
 from lanchat.i18n import _
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
@@ -200,6 +201,18 @@ class CliSession:
             text = _("You are not in {room}: use lanchat join {room}").format(room=shown_name)
             raise CliError(REFUSED, text)
         return room
+
+    async def wait_stored(self, id: str, timeout: float) -> int | ProblemDetails:
+        """The number of a message that was handed in, or why it has none after `timeout` seconds at most: then it stays
+        in the outbox. Raises CommandError when it was refused."""
+        try:
+            return await self.call(api.WaitDecidedCommand(id, timeout))
+        except api.CommandError as error:
+            if error.kind is api.ErrorKind.TIMEOUT:
+                return error.details
+            if error.kind is api.ErrorKind.OFFLINE:
+                return undecided()
+            raise
 
     async def people(self) -> dict[int, api.Person]:
         """Everybody with an account, by id."""

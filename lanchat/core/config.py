@@ -18,6 +18,17 @@ class ClientConfig(msgspec.Struct, frozen=True):
     # Records of pages that wait for a head which covers them; a server that sends `proof` never needs more than one
     # page. 20,000 records of some 400 octets are 8 MiB.
     unproven_max: int = 20_000
+    # Octets of all rooms' records that wait above a gap, or for a signed head: a page of each of four rooms and what
+    # came live meanwhile takes a tenth. Beyond it the room that brought more begins again at its cursor.
+    aside_octets: int = 64 << 20
+    # People and rooms of one log. A server that has more, or makes them up, is not followed.
+    users_max: int = 100_000
+    rooms_max: int = 10_000
+    # Entries of one list that comes in pages. A server that has more, or whose list never ends, is refused.
+    entries_max: int = 100_000
+    # Records of a room whose numbers are kept, some 100 octets each, and 700 for a text with reactions. Beyond it the
+    # fold begins anew at the newest ones: a room that is looked at for weeks takes no more memory than one for an hour.
+    folded_max: int = 4096
     gap_wait: float = 0.02
     gap_jitter: float = 0.02
     # Slower growth than doubling: at 10 % loss each way one repair in five fails, and everything after it waits.
@@ -98,3 +109,6 @@ class ClientConfig(msgspec.Struct, frozen=True):
     request_timeout: float = 30.0
     # The local copy could not be written: tried again after this.
     store_retry: float = 1.0
+
+
+DEFAULT_CONFIG = ClientConfig()

@@ -53,7 +53,7 @@ from lanchat.core.events import (
 )
 from lanchat.core.people.authors import Authors
 from lanchat.core.people.certificates import CertificateRequests
-from lanchat.core.people.directory import USERS_MAX, ClientDirectory
+from lanchat.core.people.directory import ClientDirectory
 from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.core.rooms.deleted import DeletedRooms
 from lanchat.core.rooms.delivery import DeliveryCursor
@@ -65,7 +65,7 @@ from lanchat.core.session.link import DueAction, LinkController
 from lanchat.core.session.outbox import AuthorRun, Outbox, StoredItem
 from lanchat.core.session.pages import PagedRequest
 from lanchat.core.session.receipts import ReceiptTracker
-from lanchat.core.session.requests import Answer
+from lanchat.core.session.requests import Answer, Handler
 from lanchat.core.session.states import LinkEvent, LinkState, Reason
 from lanchat.core.timers import earliest
 from lanchat.protocol import wire
@@ -113,7 +113,7 @@ class ClientCore:
         self.limits = Limits()
         # What was dropped, by reason.
         self.counters: Counter[str] = Counter()
-        self.directory = ClientDirectory(store)
+        self.directory = ClientDirectory(store, config)
         self.authors = Authors(identity.log_id, identity.log_key, store)
         self._store = store
         self._random = random
@@ -338,9 +338,10 @@ class ClientCore:
             self._take_room(room)
         self._listing = bool(after)
         if after:
-            ask, note = self._core_context.request, self._note_session_rooms
             # What breaks the protocol ends the session with that reason, not with a list that did not come.
-            PagedRequest(wire.ListRooms(after), ask, note, self._listing_ended, broken=lambda: None).begin()
+            self._paged(
+                wire.ListRooms(after), self._note_session_rooms, self._listing_ended, broken=lambda: None
+            ).begin()
 
     def _note_session_rooms(self, answer: Answer) -> None:
         """Each is told and subscribed, as those of the first page, whatever the local copy knows."""
@@ -434,7 +435,7 @@ class ClientCore:
     def _on_members_changed(self, frame: wire.MembersChanged) -> None:
         room = self.directory.rooms.get(frame.room)
         if room is not None:
-            count = min(max(0, room.members + len(frame.joined) - len(frame.left)), USERS_MAX)
+            count = min(max(0, room.members + len(frame.joined) - len(frame.left)), self.config.users_max)
             self.directory.put_room(msgspec.structs.replace(room, members=count))
         self._core_context.emit(RoomMembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
 
@@ -581,8 +582,14 @@ class ClientCore:
         def answered(answer: Answer) -> None:
             self._core_context.emit(Answered(number, answer))
 
-        number = PagedRequest(operation, self._core_context.request, self._note, answered).begin()
+        number = self._paged(operation, self._note, answered).begin()
         return number
+
+    def _paged(
+        self, operation: Any, note: Callable[[Answer], None], handler: Handler, broken: Callable[[], None] | None = None
+    ) -> PagedRequest:
+        ask, entries_max = self._core_context.request, self.config.entries_max
+        return PagedRequest(operation, ask, note, handler, entries_max, broken=broken)
 
     # --- Settling -------------------------------------------------------------------------------------------------
 

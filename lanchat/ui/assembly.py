@@ -16,8 +16,8 @@ from functools import partial
 from types import TracebackType
 
 from lanchat.app import api
-from lanchat.app.api import ConnectionState
-from lanchat.app.problems import broken
+from lanchat.app.api import LinkState
+from lanchat.app.command_errors import broken
 from lanchat.core.policy import LANGUAGE, TEXT_SIZE, THEME, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
@@ -264,7 +264,7 @@ class Window:
             self._take_drafts()
         elif (
             isinstance(event, api.StateChanged)
-            and event.state is ConnectionState.REFUSED
+            and event.state is LinkState.REFUSED
             and self._entry.page is WindowPage.CHAT
         ):
             self._flow.lost(details_text(event.reason) or words.state_line(event, ""))

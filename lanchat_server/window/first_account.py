@@ -9,7 +9,7 @@ import ttkbootstrap
 from lanchat.i18n import _
 from lanchat.ui.kit.canvas.glyphs import inline
 from lanchat.ui.kit.fields.entry_text import EntryText
-from lanchat.ui.kit.fields.problems import FieldName, FieldProblem
+from lanchat.ui.kit.fields.field_problems import FieldName, FieldProblem
 from lanchat.ui.kit.theme import Palette
 
 # Its own types are incomplete.

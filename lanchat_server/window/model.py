@@ -15,8 +15,8 @@ from lanchat.i18n import _, ngettext
 from lanchat.protocol.limits import USER_NAME_MAX
 from lanchat.protocol.text.identity import parse_invite_untrusted
 from lanchat.protocol.text.names import inert
+from lanchat.ui.kit.fields.field_problems import FieldName, FieldProblem
 from lanchat.ui.kit.fields.forms import NewAccount
-from lanchat.ui.kit.fields.problems import FieldName, FieldProblem
 from lanchat_server.figures_text import storage_lines, storage_warning
 from lanchat_server.service.server import ServerReady
 from lanchat_server.window.thread import Event, FirstAccountResult, ServiceEnded, ServiceFigures, ServiceRunning

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from lanchat.core.people.directory import ROOMS_MAX, USERS_MAX
+from lanchat.core.config import DEFAULT_CONFIG
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.limits import LIST_ENTRIES_MAX
@@ -212,22 +212,22 @@ def _endless_user_pages() -> Script:
 
 
 def _send_users(session: HostileSession) -> Iterator[Any]:
-    for first in range(10, 2 * USERS_MAX, LIST_ENTRIES_MAX):
+    for first in range(10, 2 * DEFAULT_CONFIG.users_max, LIST_ENTRIES_MAX):
         yield wire.Users([user(number, "x") for number in range(first, first + LIST_ENTRIES_MAX)])
 
 
 def _send_rooms(session: HostileSession) -> Iterator[Any]:
-    for number in range(100, 2 * ROOMS_MAX):
+    for number in range(100, 2 * DEFAULT_CONFIG.rooms_max):
         yield wire.RoomChanged(room(number))
 
 
 def _send_members(session: HostileSession) -> Iterator[Any]:
-    for first in range(10, 2 * USERS_MAX, LIST_ENTRIES_MAX):
+    for first in range(10, 2 * DEFAULT_CONFIG.users_max, LIST_ENTRIES_MAX):
         yield wire.MembersChanged(1, list(range(first, first + LIST_ENTRIES_MAX)), [])
 
 
 def _send_read_marks(session: HostileSession) -> Iterator[Any]:
-    for first in range(10, 2 * USERS_MAX, 1000):
+    for first in range(10, 2 * DEFAULT_CONFIG.users_max, 1000):
         yield wire.RoomCursors(1, [wire.MemberCursor(number, LAST, LAST) for number in range(first, first + 1000)])
 
 

@@ -39,7 +39,7 @@ ROOMS = 30
 _FILES = ("servers.toml", "devices.toml")
 
 
-States = list[tuple[api.ConnectionState, str]]
+States = list[tuple[api.LinkState, str]]
 # Its list is longer than what a client takes in the tests of smaller bounds only.
 _FITTING = frozenset(("rooms: more than a client takes",))
 
@@ -260,7 +260,7 @@ def _observe(
 def _has_reported(scenario: Scenario, states: States) -> bool:
     """Why there is no session, where none comes about. The first reason is that the server cut all connections."""
     if scenario.end is End.STOPS:
-        return bool(states) and states[-1][0] is api.ConnectionState.REFUSED
+        return bool(states) and states[-1][0] is api.LinkState.REFUSED
     return scenario.end is End.LIVES or sum(bool(reason) for _, reason in states) > 1
 
 
@@ -273,10 +273,10 @@ def _judge(outcome: HostileRun, scenario: Scenario, states: States) -> None:
     outcome.expect(outcome.attempts > 0, "the server did no harm: this shows nothing")
     reasons = [reason for _, reason in states if reason]
     outcome.expect(all(reason.isprintable() and len(reason) < 200 for reason in reasons), f"it said {reasons[-1:]}")
-    stopped = bool(states) and states[-1][0] is api.ConnectionState.REFUSED
+    stopped = bool(states) and states[-1][0] is api.LinkState.REFUSED
     outcome.expect(stopped is (scenario.end is End.STOPS), f"in the end it was {states[-1:]}")
-    tries = sum(state is api.ConnectionState.CONNECTING for state, _ in states)
-    live = any(state is api.ConnectionState.LIVE for state, _ in states)
+    tries = sum(state is api.LinkState.CONNECTING for state, _ in states)
+    live = any(state is api.LinkState.LIVE for state, _ in states)
     if stopped:
         outcome.seen = "stopped"
     elif scenario.end is End.LIVES:

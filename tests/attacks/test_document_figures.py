@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.app import account_session
+from lanchat.app.limits import CLIENT_LIMITS
 from lanchat.app.login import dial
 from lanchat.core.config import ClientConfig
-from lanchat.core.people import directory
-from lanchat.core.rooms import room_set
 from lanchat.core.view import changes
 from lanchat.discovery import listing, mdns
 from lanchat.protocol import limits
@@ -66,8 +64,8 @@ _BUDGET = connection.frame_budget(CORE)
 
 PHRASES = {
     "THREATS.md": [
-        f"({directory.USERS_MAX:,} people, {directory.ROOMS_MAX:,} rooms, {mib(room_set.ASIDE_OCTETS_MAX)} MiB of",
-        f"{mib(account_session.BACKLOG_OCTETS_MAX)} MiB of events and as much of lines",
+        f"({CLIENT.users_max:,} people, {CLIENT.rooms_max:,} rooms, {mib(CLIENT.aside_octets)} MiB of",
+        f"{mib(CLIENT_LIMITS.backlog_octets_max)} MiB of events and as much of lines",
         f"{kib(tls.UNREAD_MAX)} KiB unread before log-in",
         f"{THROTTLE.failures} failures free, then {delays()}",
         f"An address: {THROTTLE.address_tries} tries a minute for all names together; a /64: {THROTTLE.network_tries}",
@@ -104,7 +102,7 @@ PHRASES = {
         f"one member the {SERVER.reactions_per_message:,} reactions of a text",
         f"ten accounts with five sessions the {CORE.total_rate:g} messages a second",
         f"twenty accounts the {SERVER.rooms_total:,} rooms in a day",
-        f"a client takes {directory.USERS_MAX:,}",
+        f"a client takes {CLIENT.users_max:,}",
         f"at more than {listing.ADDRESSES_MAX} addresses",
         f"more than {listing.SERVERS_MAX} servers",
         f"the line of {mail.QUEUE_MAX} mails",

@@ -7,14 +7,12 @@ import logging
 from pathlib import Path as File
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from lanchat.app import account_session, api, rooms
-from lanchat.app import deferred_lines as late
-from lanchat.app.login import dial
-from lanchat.core.people import directory
-from lanchat.core.rooms import room_set
+from lanchat.app import api
+from lanchat.app.limits import CLIENT_LIMITS
 from lanchat.wording.problems import details_text
 from tests.attacks.hostile import SCENARIOS, End, FloodBeforeLogIn, HostileServer, HostileSession, Scenario, Script
 from tests.attacks.hostile_server_process import pinned_servers_and_key
@@ -22,8 +20,25 @@ from tests.support.fake_log import FakeLog, key_of
 from tests.support.waiting import patient
 from tests.unit.app.test_client import QUICK, ROOM, Person, until
 
-CONFIG = replace(QUICK, broken_first=0.2, silence_max=2.0, silence_ping=0.5, request_timeout=1.0)
-HONEST_LOGIN_TIMEOUT = dial.LOGIN_TIMEOUT
+# The product's bounds are larger by this, which would only take longer to reach.
+SCALE = 16
+CONFIG = replace(
+    QUICK,
+    broken_first=0.2,
+    silence_max=2.0,
+    silence_ping=0.5,
+    request_timeout=1.0,
+    users_max=QUICK.users_max // SCALE,
+    rooms_max=QUICK.rooms_max // SCALE,
+    aside_octets=QUICK.aside_octets // SCALE,
+)
+LIMITS = replace(
+    CLIENT_LIMITS,
+    backlog_octets_max=CLIENT_LIMITS.backlog_octets_max // SCALE,
+    deferred_octets_max=CLIENT_LIMITS.deferred_octets_max // SCALE,
+    certificate_patience=0.5,
+    greeting_timeout=0.5,
+)
 
 
 def held_amounts(anna: Person) -> dict[str, int]:
@@ -52,23 +67,16 @@ def held_amounts(anna: Person) -> dict[str, int]:
     }
 
 
-# The product's bounds are larger by this, which would only take longer to reach.
-SCALE = 16
-PEOPLE = directory.USERS_MAX // SCALE
-ROOMS = directory.ROOMS_MAX // SCALE
-ASIDE = room_set.ASIDE_OCTETS_MAX // SCALE
-BACKLOG = account_session.BACKLOG_OCTETS_MAX // SCALE
-LATE = late.WAITING_OCTETS_MAX // SCALE
 # What is read at once comes to it before it is seen.
 FRAMES = 2 << 20
 BOUNDS = {
-    "people": PEOPLE,
-    "rooms": ROOMS,
-    "receipts": PEOPLE,
-    "members": PEOPLE,
-    "records aside, octets": ASIDE + FRAMES,
-    "late lines, octets": LATE + FRAMES,
-    "events, octets": BACKLOG + FRAMES,
+    "people": CONFIG.users_max,
+    "rooms": CONFIG.rooms_max,
+    "receipts": CONFIG.users_max,
+    "members": CONFIG.users_max,
+    "records aside, octets": CONFIG.aside_octets + FRAMES,
+    "late lines, octets": LIMITS.deferred_octets_max + FRAMES,
+    "events, octets": LIMITS.backlog_octets_max + FRAMES,
     "keys": 4,
     "requests": 500,
     "unknown devices": 8192,
@@ -100,32 +108,22 @@ def error_recorder() -> Any:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "_"))
 def test_client_stays_within_bounds_and_recovers(
-    tmp_path: File, scenario: Scenario, error_recorder: ErrorRecorder, monkeypatch: pytest.MonkeyPatch
+    tmp_path: File, scenario: Scenario, error_recorder: ErrorRecorder
 ) -> None:
-    monkeypatch.setattr(dial, "LOGIN_TIMEOUT", 0.5)
-    for module, name, value in (
-        (directory, "USERS_MAX", PEOPLE),
-        (rooms, "USERS_MAX", PEOPLE),
-        (directory, "ROOMS_MAX", ROOMS),
-        (room_set, "ASIDE_OCTETS_MAX", ASIDE),
-        (late, "WAITING_OCTETS_MAX", LATE),
-        (account_session, "BACKLOG_OCTETS_MAX", BACKLOG),
-        (account_session, "CERTIFICATE_PATIENCE", 0.5),
-    ):
-        monkeypatch.setattr(module, name, value)
-
     async def everything() -> None:
         asyncio.get_running_loop().set_exception_handler(error_recorder.on_loop)
         log = FakeLog(rooms=30)
         log.enrol(key_of(9), 99, "other")
         async with HostileServer(log) as server:
-            anna = Person(tmp_path / "anna", config=CONFIG)
+            limits = replace(LIMITS)
+            anna = Person(tmp_path / "anna", config=CONFIG, limits=limits)
             try:
                 await anna.register(server)
                 await anna.call(api.ListMembersCommand(ROOM))
                 await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
                 await run_scenario(server, anna, scenario, tmp_path / "anna")
-                monkeypatch.setattr(dial, "LOGIN_TIMEOUT", HONEST_LOGIN_TIMEOUT)
+                # An honest server may be slow.
+                msgspec.structs.force_setattr(limits, "greeting_timeout", CLIENT_LIMITS.greeting_timeout)
                 await assert_recovers(server, anna)
             finally:
                 await anna.client.close()
@@ -154,7 +152,7 @@ async def run_scenario(server: HostileServer, anna: Person, scenario: Scenario, 
     assert all(reason.isprintable() and len(reason) < 200 for reason in reasons)
     if scenario.end is not End.LIVES:
         assert reasons
-    assert (moved[-1].state is api.ConnectionState.REFUSED) is (scenario.end is End.STOPS)
+    assert (moved[-1].state is api.LinkState.REFUSED) is (scenario.end is End.STOPS)
     assert pinned_servers_and_key(folder) == before
 
 

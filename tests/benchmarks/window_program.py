@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.app.api import ConnectionState
+from lanchat.app.api import LinkState
 from lanchat.ui import assembly
 from lanchat.ui.model.entry_model import WindowPage
 
@@ -40,7 +40,7 @@ class Watch:
         window = self._window
         self._once("painted", bool(window.root.winfo_viewable()))
         self._once("log-in", window._shown is WindowPage.LOGIN)
-        live = window._model.link.state is ConnectionState.LIVE and not window._drawing
+        live = window._model.link.state is LinkState.LIVE and not window._drawing
         self._once("live", live)
         if live and self._rooms:
             window.root.after(300, self._open)

@@ -41,7 +41,7 @@ class EventRecord:
     acknowledged_at: dict[str, float] = field(default_factory=dict)
     shown: list[tuple[int, str]] = field(default_factory=list)
     shown_at: dict[str, float] = field(default_factory=dict)
-    states: list[tuple[float, api.ConnectionState]] = field(default_factory=list)
+    states: list[tuple[float, api.LinkState]] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
 
     def take(self, event: api.Event) -> None:
@@ -64,7 +64,7 @@ class EventRecord:
 
     def live_since(self, moment: float) -> float | None:
         """When the state became live for good after `moment`; None when it is not live now."""
-        if not self.states or self.states[-1][1] is not api.ConnectionState.LIVE:
+        if not self.states or self.states[-1][1] is not api.LinkState.LIVE:
             return None
         when = self.states[-1][0]
         return when if when >= moment else None

@@ -123,7 +123,7 @@ class Patient:
         self.client = Client(profile, self._hear, use_zeroconf=False, discovery_port=free_port(), config=CONFIG)
 
     def _hear(self, event: api.Event) -> None:
-        if isinstance(event, api.StateChanged) and event.state is api.ConnectionState.REFUSED:
+        if isinstance(event, api.StateChanged) and event.state is api.LinkState.REFUSED:
             self.refused = True
 
     async def register(self, server: FakeServer) -> None:

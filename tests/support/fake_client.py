@@ -11,7 +11,7 @@ import msgspec
 from lanchat.app import api
 from lanchat.cli import main
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, Registration, Role, RoomKind
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 
 FINGERPRINT = "ab" * 32
 SERVER = api.Server("Office", "192.0.2.1", 47400, FINGERPRINT, "one two three", "typed", api.Trust.PINNED)
@@ -30,7 +30,7 @@ def line(seq: int | None, text: str = "hello", **changes: Any) -> api.Line:
 
 
 def refusal(kind: api.ErrorKind, text: str = "no", code: Any = None) -> api.CommandError:
-    return api.CommandError(kind, said(text), code)
+    return api.CommandError(kind, details_of(text), code)
 
 
 Answer = Any  # a value, an exception, or a function of the command that returns or raises one

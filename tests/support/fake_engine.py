@@ -29,9 +29,9 @@ from lanchat.app.api import (
     Account,
     ChangedIdentity,
     CommandError,
-    ConnectionState,
     ErrorKind,
     Line,
+    LinkState,
     MemberReceipt,
     Person,
     Reaction,
@@ -43,7 +43,7 @@ from lanchat.app.api import (
 )
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
 from lanchat.protocol.text.identity import fingerprint_words
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 
 FINGERPRINT = "3fa2" * 16
 ME = 1
@@ -211,7 +211,7 @@ class FakeEngine:
     def _handle(self, command: Any) -> Any:
         if (name := _name(command)) in self._failing:
             self._failing.discard(name)
-            raise CommandError(ErrorKind.OFFLINE, said(FAILURE))
+            raise CommandError(ErrorKind.OFFLINE, details_of(FAILURE))
         handler: Handler = getattr(self, f"_do_{name}")
         return handler(command)
 
@@ -246,13 +246,13 @@ class FakeEngine:
 
     def _do_Connect(self, command: api.ConnectCommand) -> Server:
         if self.scenario.away_at_start:
-            self.emit(StateChanged(ConnectionState.AWAY, retry_in=5.0))
-            raise CommandError(ErrorKind.NO_SERVER, said("No server found"))
+            self.emit(StateChanged(LinkState.AWAY, retry_in=5.0))
+            raise CommandError(ErrorKind.NO_SERVER, details_of("No server found"))
         if command.address.startswith("10.0.0.99"):
-            raise CommandError(ErrorKind.NO_SERVER, said("Nobody answers at 10.0.0.99"))
+            raise CommandError(ErrorKind.NO_SERVER, details_of("Nobody answers at 10.0.0.99"))
         if self.scenario.trust is Trust.CHANGED:
             raise ChangedIdentity("Office")
-        self.emit(StateChanged(ConnectionState.CONNECTING))
+        self.emit(StateChanged(LinkState.CONNECTING))
         if self.scenario.remembered:
             return replace(self._server(), trust=Trust.PINNED)
         return self._server()
@@ -274,24 +274,24 @@ class FakeEngine:
 
     def _enter(self) -> Account:
         self._live = True
-        self.emit(StateChanged(ConnectionState.AUTHENTICATING))
+        self.emit(StateChanged(LinkState.AUTHENTICATING))
         self.emit(api.AccountLoggedIn(self.world.me, self._offer().server))
-        self.emit(StateChanged(ConnectionState.SYNCING))
+        self.emit(StateChanged(LinkState.SYNCING))
         for room in self.world.rooms.values():
             if room.joined:
                 self.emit(api.RoomLive(room.room, room.head))
-        self.emit(StateChanged(ConnectionState.LIVE))
+        self.emit(StateChanged(LinkState.LIVE))
         return self.world.me
 
     def _do_Login(self, command: api.LoginCommand) -> Account:
         time.sleep(0.05)
         if command.password != "secret password":
-            raise CommandError(ErrorKind.REFUSED, said("User name or password is wrong"), Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, details_of("User name or password is wrong"), Code.BAD_CREDENTIALS)
         return self._enter()
 
     def _do_Register(self, command: api.RegisterCommand) -> Account:
         if command.user == "taken":
-            raise CommandError(ErrorKind.REFUSED, said("This name is taken"), Code.NAME_TAKEN)
+            raise CommandError(ErrorKind.REFUSED, details_of("This name is taken"), Code.NAME_TAKEN)
         self.world.me = Account(ME, command.user, command.display_name or command.user, Role.MEMBER)
         return self._enter()
 
@@ -300,7 +300,7 @@ class FakeEngine:
 
     def _do_RecoverConfirm(self, command: api.RecoverConfirmCommand) -> None:
         if command.code != "123456":
-            raise CommandError(ErrorKind.REFUSED, said("The code is wrong or too old"), Code.RECOVERY_INVALID)
+            raise CommandError(ErrorKind.REFUSED, details_of("The code is wrong or too old"), Code.RECOVERY_INVALID)
 
     def _do_WaitLive(self, command: api.WaitLiveCommand) -> Account:
         return self.world.me
@@ -327,7 +327,7 @@ class FakeEngine:
         for person in self.world.people.values():
             if person.name == name:
                 return self._direct(person)
-        raise CommandError(ErrorKind.INVALID, said(f"There is nobody called {name}{' 😢' * self.scenario.emoji}"))
+        raise CommandError(ErrorKind.INVALID, details_of(f"There is nobody called {name}{' 😢' * self.scenario.emoji}"))
 
     def _direct(self, person: Person) -> RoomView:
         for room in self.world.rooms.values():
@@ -347,7 +347,7 @@ class FakeEngine:
 
     def _do_CreateRoom(self, command: api.CreateRoomCommand) -> RoomView:
         if any(room.name == command.name for room in self.world.rooms.values()):
-            raise CommandError(ErrorKind.REFUSED, said("There is a room of this name already"), Code.NAME_TAKEN)
+            raise CommandError(ErrorKind.REFUSED, details_of("There is a room of this name already"), Code.NAME_TAKEN)
         kind = RoomKind.PRIVATE if command.private else RoomKind.PUBLIC
         view = replace(_room(max(self.world.rooms) + 1, command.name), kind=kind, history=command.history)
         return self._new_room(view, {ME})
@@ -368,7 +368,7 @@ class FakeEngine:
 
     def _do_DeleteRoom(self, command: api.DeleteRoomCommand) -> None:
         if command.password == "wrong":
-            raise CommandError(ErrorKind.REFUSED, said("Wrong name or password"), Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, details_of("Wrong name or password"), Code.BAD_CREDENTIALS)
         del self.world.rooms[command.room]
         self.emit(api.RoomRemoved(command.room, deleted=True))
 
@@ -378,7 +378,7 @@ class FakeEngine:
                 self.world.members[command.room].add(person.user_id)
                 self.emit(api.RoomUpdated(self.world.renewed(command.room)))
                 return
-        raise CommandError(ErrorKind.INVALID, said(f"There is nobody called {command.user}"))
+        raise CommandError(ErrorKind.INVALID, details_of(f"There is nobody called {command.user}"))
 
     def _do_RemoveUser(self, command: api.RemoveUserCommand) -> None:
         for person in self.world.people.values():
@@ -425,11 +425,11 @@ class FakeEngine:
         elif self._refuse_next:
             self._refuse_next = False
             self._outbox.remove(line)
-            self.emit(api.LineRefused(line.id, line.room, Code.NOT_A_MEMBER, said("You are no longer a member")))
+            self.emit(api.LineRefused(line.id, line.room, Code.NOT_A_MEMBER, details_of("You are no longer a member")))
         elif self._held is None:
             self._store_all()
         elif self._full:
-            self.emit(api.LineDelayed(line.id, line.room, Code.DISK_FULL, said("The disk is full")))
+            self.emit(api.LineDelayed(line.id, line.room, Code.DISK_FULL, details_of("The disk is full")))
         return line
 
     def _store_all(self) -> None:
@@ -452,7 +452,7 @@ class FakeEngine:
             case "refuse":
                 self._refuse_next = True
             case "state":
-                self.emit(StateChanged(ConnectionState(rest[0]), peers=2, retry_in=4.0))
+                self.emit(StateChanged(LinkState(rest[0]), peers=2, retry_in=4.0))
             case "receipts":
                 self._all_read(room)
             case "ignore":
@@ -460,9 +460,9 @@ class FakeEngine:
             case "fail":
                 self._failing.add(rest[0])
             case "revoke":
-                self.emit(StateChanged(ConnectionState.REFUSED, said("This computer's access was revoked.")))
+                self.emit(StateChanged(LinkState.REFUSED, details_of("This computer's access was revoked.")))
             case _:
-                raise CommandError(ErrorKind.INVALID, said(f"no order {name}"))
+                raise CommandError(ErrorKind.INVALID, details_of(f"no order {name}"))
 
     def say(self, room: int, name: str, text: str) -> None:
         """Somebody else says something."""
@@ -479,7 +479,7 @@ class FakeEngine:
 
     def _change(self, room: int, seq: int, cause: str, **changes: Any) -> str:
         if not 1 <= seq <= len(self.world.lines[room]):
-            raise CommandError(ErrorKind.INVALID, said("There is no such message"))
+            raise CommandError(ErrorKind.INVALID, details_of("There is no such message"))
         line = replace(self.world.lines[room][seq - 1], **changes)
         self.world.lines[room][seq - 1] = line
         self.emit(api.LineChanged(line, cause, seq, ME))
@@ -527,7 +527,7 @@ class FakeEngine:
 
     def _do_ChangePassword(self, command: api.ChangePasswordCommand) -> None:
         if command.old != "secret password":
-            raise CommandError(ErrorKind.REFUSED, said("The present password is wrong"), Code.BAD_CREDENTIALS)
+            raise CommandError(ErrorKind.REFUSED, details_of("The present password is wrong"), Code.BAD_CREDENTIALS)
 
     def _do_GetProfile(self, command: api.GetProfileCommand) -> api.AccountProfile:
         return api.AccountProfile(self.world.me.display_name, "ivan@example.org")

@@ -15,7 +15,7 @@ from lanchat.ui.model.chat_model import ScrollTarget
 from lanchat.ui.model.entries import UnreadMarkEntry, UnsentEntry
 from lanchat.ui.model.entry_model import LaunchOptions, WindowPage
 from lanchat.ui.model.parts import WindowPart
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 from tests.support.ui_desk import Workbench
 
 
@@ -207,7 +207,7 @@ def test_text_that_could_not_be_queued_returns_to_the_draft(workbench: Workbench
     workbench.model.draft.text = "typed meanwhile"
     ((_command, future),) = workbench.engine.held
     workbench.engine.held = None
-    future.set_exception(api.CommandError(api.ErrorKind.LOCAL, said("The disk is full")))
+    future.set_exception(api.CommandError(api.ErrorKind.LOCAL, details_of("The disk is full")))
     assert WindowPart.DRAFT | WindowPart.NOTICE in workbench.run()
     assert workbench.model.draft.text == "precious\ntyped meanwhile"
     assert workbench.model.notices == ["The disk is full"]
@@ -665,7 +665,7 @@ def test_remembered_profile_opens_the_chat_page() -> None:
     workbench.flow.begin(LaunchOptions(), True)
     assert workbench.entry.page is WindowPage.CHAT
     workbench.run()
-    assert workbench.model.link.state is api.ConnectionState.LIVE
+    assert workbench.model.link.state is api.LinkState.LIVE
     assert workbench.model.room
 
 
@@ -674,10 +674,10 @@ def test_remembered_profile_retries_an_unreachable_server() -> None:
     workbench.flow.begin(LaunchOptions(), True)
     workbench.run()
     assert workbench.entry.page is WindowPage.CHAT
-    assert workbench.model.link.state is api.ConnectionState.AWAY
+    assert workbench.model.link.state is api.LinkState.AWAY
     workbench.engine.scenario.away_at_start = False
     workbench.wait(4)
-    assert workbench.model.link.state is api.ConnectionState.LIVE
+    assert workbench.model.link.state is api.LinkState.LIVE
 
 
 def test_revoked_device_opens_the_login_page() -> None:
@@ -689,7 +689,7 @@ def test_revoked_device_opens_the_login_page() -> None:
 
 
 def test_each_connection_state_redraws_the_status(workbench: Workbench) -> None:
-    for state in api.ConnectionState:
+    for state in api.LinkState:
         assert WindowPart.LINK in workbench.model.apply(StateChanged(state))
 
 

@@ -11,7 +11,7 @@ from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.ui.model.engine import CommandDispatcher, CommandResult, Item, LateEngine
 from lanchat.wording.problems import error_text
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 from tests.support.waiting import wait_until
 
 Future = concurrent.futures.Future
@@ -52,7 +52,7 @@ def test_early_commands_run_in_order_when_the_engine_is_made() -> None:
     wait_until(lambda: len(recorder.calls) == 3, 5, "the commands are handed on")
     assert [command for command, _future in recorder.calls] == commands
     recorder.calls[0][1].set_result("rooms")
-    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, said("away")))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, details_of("away")))
     recorder.calls[2][1].cancel()
     assert futures[0].result(1) == "rooms"
     with pytest.raises(CommandError, match="away"):
@@ -169,7 +169,7 @@ def test_results_and_errors_are_delivered_by_items(
     table.ask(api.ListRoomsCommand(), got.append, lambda error: got.append(error_text(error)))
     table.ask(api.ListPeopleCommand(), got.append, lambda error: got.append(error_text(error)))
     recorder.calls[0][1].set_result(["room"])
-    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, said("away")))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, details_of("away")))
     assert got == []
     deliver()
     assert got == [["room"], "away"]
@@ -199,6 +199,6 @@ def test_closed_dispatcher_delivers_nothing(
         table.ask(api.ListRoomsCommand(), got.append, got.append)
     table.close()
     recorder.calls[0][1].set_result(["room"])
-    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, said("away")))
+    recorder.calls[1][1].set_exception(CommandError(ErrorKind.OFFLINE, details_of("away")))
     deliver()
     assert got == []

@@ -3,10 +3,10 @@
 import pytest
 
 from lanchat.app import api
-from lanchat.app.api import ConnectionState, StateChanged
+from lanchat.app.api import LinkState, StateChanged
 from lanchat.ui.model.engine import CommandResult, EventsDropped, Item, can_be_read_again
 from lanchat.ui.wakeup import QUEUE_MAX, PostedQueue
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 from tests.support.ui_desk import Workbench
 
 LOST = EventsDropped()
@@ -44,10 +44,10 @@ def test_results_are_never_dropped_and_keep_their_order() -> None:
 @pytest.mark.parametrize(
     "kept",
     [
-        StateChanged(ConnectionState.AWAY),
+        StateChanged(LinkState.AWAY),
         api.RoomRemoved(1),
-        api.Notice(said("read this")),
-        api.LineRefused("1.d.r.1", 1, 101, said("no")),  # type: ignore[arg-type]
+        api.Notice(details_of("read this")),
+        api.LineRefused("1.d.r.1", 1, 101, details_of("no")),  # type: ignore[arg-type]
     ],
 )
 def test_events_that_cannot_be_reloaded_are_never_dropped(kept: Item) -> None:

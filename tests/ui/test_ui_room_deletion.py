@@ -12,7 +12,7 @@ from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.ui.lists.roster import RoomRowKey, joinable_rows, room_rows
 from lanchat.ui.menus import menus
 from lanchat.ui.menus.menus import Entry, MenuItem
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 from tests.support.procs import ServerProcess, run_client
 from tests.support.ui_desk import Workbench
 from tests.support.xvfb import screenshot
@@ -110,7 +110,7 @@ def test_refused_message_shows_the_reason() -> None:
     bench = workbench_in_room(4)
     bench.chat.submit("too late")
     bench.run()
-    bench.engine.emit(api.LineRefused("x", 9, Code.ROOM_DELETED, said("The room was deleted")))
+    bench.engine.emit(api.LineRefused("x", 9, Code.ROOM_DELETED, details_of("The room was deleted")))
     bench.run()
     assert bench.model.notices[-1] == "The room was deleted"
 

@@ -6,7 +6,7 @@ import pytest
 
 from lanchat.protocol.codes import Code
 from lanchat.ui.model.timeline import WINDOW, Timeline
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 from tests.support.ui_kit import line
 
 
@@ -106,10 +106,10 @@ def test_reason_for_waiting_stays_until_stored() -> None:
     timeline = loaded_timeline(1, 3)
     sent = line(None, author=1, id="mine")
     timeline.add(sent)
-    assert timeline.now_waits("mine", said("no room"))
+    assert timeline.now_waits("mine", details_of("no room"))
     timeline.add(sent)
-    assert timeline.unstored[0].waits == said("no room")
-    assert not timeline.now_waits("another", said("no room"))
+    assert timeline.unstored[0].waits == details_of("no room")
+    assert not timeline.now_waits("another", details_of("no room"))
     assert timeline.was_stored("mine", 4)
     stored = timeline.find(4)
     assert stored is not None

@@ -5,14 +5,14 @@ import datetime
 import pytest
 
 from lanchat import i18n
-from lanchat.app.api import ConnectionState, Person, StateChanged
+from lanchat.app.api import LinkState, Person, StateChanged
 from lanchat.protocol.codes import Code, PresenceState, Role
 from lanchat.ui.kit.canvas.drawing import initials
 from lanchat.ui.kit.canvas.pictures import REACTIONS
 from lanchat.ui.menus.keys import KEYS, help_lines, sequence
 from lanchat.ui.menus.menus import reaction_name
 from lanchat.ui.model import words
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 from tests.support.ui_kit import line
 
 NOW = datetime.datetime(2024, 11, 22, 15, 30, 12).astimezone().timestamp()
@@ -26,13 +26,13 @@ def language(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
 
 
 def test_every_state_has_a_distinct_text(language: str) -> None:
-    texts = [words.state_line(StateChanged(state), "Office") for state in ConnectionState]
-    assert len(set(texts)) == len(ConnectionState)
+    texts = [words.state_line(StateChanged(state), "Office") for state in LinkState]
+    assert len(set(texts)) == len(LinkState)
     assert all(len(text) > 15 for text in texts)
 
 
 def test_away_state_shows_reason_peers_and_next_try() -> None:
-    text = words.state_line(StateChanged(ConnectionState.AWAY, said("No answer"), peers=2, retry_in=4.4), "Office")
+    text = words.state_line(StateChanged(LinkState.AWAY, details_of("No answer"), peers=2, retry_in=4.4), "Office")
     assert text.startswith("Office cannot be reached.")
     assert "No answer." in text
     assert "2 colleagues" in text
@@ -41,7 +41,7 @@ def test_away_state_shows_reason_peers_and_next_try() -> None:
 
 def test_connecting_after_a_failure_shows_unreachable() -> None:
     assert "cannot be reached" in words.state_line(
-        StateChanged(ConnectionState.CONNECTING, said("No answer")), "Office"
+        StateChanged(LinkState.CONNECTING, details_of("No answer")), "Office"
     )
 
 

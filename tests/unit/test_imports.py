@@ -344,7 +344,7 @@ def test_rules_apply_to_existing_folders() -> None:
         ("lanchat_server/admin/run.py", "import lanchat_server.window.log", "must not import lanchat_server.window"),
         ("lanchat_server/cli/users.py", "from lanchat.cli import rooms", "not lanchat.cli.rooms"),
         ("lanchat_server/cli/users.py", "import lanchat_server.window.log", "must not import lanchat_server.window"),
-        ("lanchat_server/config.py", "from lanchat.app import problems", "not lanchat.app.problems"),
+        ("lanchat_server/config.py", "from lanchat.app import command_errors", "not lanchat.app.command_errors"),
         ("lanchat_server/mail.py", "from lanchat.core import core", "not lanchat.core.core"),
         ("lanchat_server/mail.py", "from lanchat.store import local", "not lanchat.store.local"),
         ("lanchat_server/window/view.py", "from lanchat.ui.model import words", "not lanchat.ui.model.words"),

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
@@ -133,7 +132,7 @@ def window_lines() -> None:
     def fill() -> log.WindowLog:
         kept = log.WindowLog()
         for number in range(log.LINES_MAX + 50):
-            kept.emit(logging.LogRecord("x", logging.INFO, "x", 1, f"{number} " + LONG * 1_500, (), None))
+            kept.emit(logging.LogRecord("x", logging.INFO, "x", 1, f"{number} " + LONG * (log._LINE_MAX + 1), (), None))
         assert len(kept.after(0)) == log.LINES_MAX
         return kept
 
@@ -143,7 +142,7 @@ def window_lines() -> None:
 def certified() -> None:
     def fill() -> object:
         _certified.cache_clear()
-        for number in range(2 * 2048):
+        for number in range(2048 + 100):
             body = CertificateBody(LOG_ID, number + 1, public_octets(key_of(2)), LONG * 10, LONG * 10, 1, number + 1)
             assert _certified(public_octets(key_of(1)), LOG_ID, issue_certificate(key_of(1), body))
         assert _certified.cache_info().currsize == 2048
@@ -254,7 +253,7 @@ def names_that_look_alike() -> None:
     directory = people.ClientDirectory(MemoryLocalStore())
 
     def fill() -> object:
-        for number in range(3 * people._ALIKE_MAX):
+        for number in range(people._ALIKE_MAX + 100):
             directory.is_alike(f"{number}{LONG * 59}", number, f"{number}")
         people._keys.cache_clear()
         assert len(directory._alike) <= people._ALIKE_MAX
@@ -266,7 +265,7 @@ def names_that_look_alike() -> None:
 def words_of_texts() -> None:
     def fill() -> object:
         search_words._runs_of_short.cache_clear()
-        for number in range(3 * 4096):
+        for number in range(4096 + 500):
             search_words.tokens(f"{number}{'wörd' * 4} {LONG}{number}")
         return None
 
@@ -295,18 +294,17 @@ def events_of_the_window() -> None:
 
 def signatures() -> None:
     def fill() -> Authors:
-        kept = Authors(LOG_ID, public_octets(key_of(1)), MemoryLocalStore())
+        kept = Authors(LOG_ID, public_octets(key_of(1)), MemoryLocalStore(), 2_000)
         body = CertificateBody(LOG_ID, 1, public_octets(key_of(2)), "anna", "laptop", 1, 1)
         kept.learn_untrusted([issue_certificate(key_of(1), body)])
         for number in range(3_000):
             header = Header(1, body.device, 7, number + 1, Kind.TEXT, 0, 1, number + 1)
             message = make_message(key_of(2), LOG_ID, header, "hello")
             kept.check(header, message.header, sha256(message.body), message.signature)
-        assert len(kept._checked) == authors.SIGNATURES_MAX
+        assert len(kept._checked) == 2_000
         return kept
 
-    with patch.object(authors, "SIGNATURES_MAX", 2_000):
-        assert taken(fill) < 2_000 * 192
+    assert taken(fill) < 2_000 * 192
 
 
 MEMORIES: dict[str, Callable[[], None] | str] = {
@@ -361,15 +359,14 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/terminal/line_editor.py:TEXT_MAX": "tests/unit/terminal/test_line_editor.py"
     "::test_pasted_megabyte_is_truncated_quickly",
     "lanchat/cli/follow.py:SHOWN_MAX": "tests/unit/test_client_memory.py::test_ids_of_shown_messages_are_bounded",
-    "lanchat/app/deferred_lines.py:WAITING_MAX": "tests/unit/app/test_deferred_lines.py"
-    "::test_deferred_lines_are_bounded",
-    "lanchat/app/deferred_lines.py:WAITING_OCTETS_MAX": "tests/unit/app/test_backlog.py"
+    "ClientLimits.deferred_max": "tests/unit/app/test_deferred_lines.py::test_deferred_lines_are_bounded",
+    "ClientLimits.deferred_octets_max": "tests/unit/app/test_backlog.py"
     "::test_records_without_known_author_are_bounded_in_octets",
     "lanchat/discovery/mdns.py:LOOKUPS_MAX": "tests/unit/test_client_memory.py"
     "::test_concurrent_name_lookups_are_bounded",
     "lanchat/discovery/mdns.py:REMEMBERED_OCTETS_MAX": "tests/unit/discovery/test_forged_servers.py"
     "::test_forged_announcements_hide_no_server_in_bounded_memory",
-    "lanchat/app/account_session.py:BACKLOG_OCTETS_MAX": "tests/unit/app/test_backlog.py"
+    "ClientLimits.backlog_octets_max": "tests/unit/app/test_backlog.py"
     "::test_stops_reading_server_while_events_are_undelivered",
     "lanchat/app/account_session.py:DECIDED_MAX": "tests/unit/test_client_memory.py"
     "::test_remembered_decisions_are_bounded",
@@ -385,19 +382,15 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_emoji_of_one_text_are_bounded_and_the_first_ones_stay",
     "lanchat/core/view/changes.py:PENDING_MAX": "tests/unit/core/test_changes.py"
     "::test_first_read_checks_only_the_newest_edit",
-    "lanchat/core/people/directory.py:ROOMS_MAX": "tests/attacks/test_hostile_server.py"
-    "::test_client_stays_within_bounds_and_recovers",
-    "lanchat/core/people/directory.py:USERS_MAX": "tests/attacks/test_hostile_server.py"
-    "::test_client_stays_within_bounds_and_recovers",
-    "lanchat/core/view/fold.py:LOOKED_MAX": "tests/unit/core/test_fold.py::test_cached_numbers_are_bounded",
+    "ClientConfig.rooms_max": "tests/attacks/test_hostile_server.py::test_client_stays_within_bounds_and_recovers",
+    "ClientConfig.users_max": "tests/attacks/test_hostile_server.py::test_client_stays_within_bounds_and_recovers",
+    "ClientConfig.folded_max": "tests/unit/core/test_fold.py::test_cached_numbers_are_bounded",
     "lanchat/core/view/fold.py:_FRESH_MAX": "tests/unit/core/test_fold.py::test_records_kept_in_memory_are_bounded",
-    "lanchat/core/session/pages.py:ENTRIES_MAX": "tests/unit/core/test_pages.py"
-    "::test_list_of_too_many_entries_breaks_the_protocol",
+    "ClientConfig.entries_max": "tests/unit/core/test_pages.py::test_list_of_too_many_entries_breaks_the_protocol",
     "lanchat/core/session/pages.py:PAGES_MAX": "tests/unit/core/test_pages.py"
     "::test_list_without_end_breaks_the_protocol",
     "lanchat/protocol/blobs.py:RANGE_MAX": "tests/unit/platform/test_blobs.py::test_invalid_ranges_are_refused",
-    "lanchat/core/rooms/room_set.py:ASIDE_OCTETS_MAX": "tests/attacks/test_hostile_server.py"
-    "::test_client_stays_within_bounds_and_recovers",
+    "ClientConfig.aside_octets": "tests/attacks/test_hostile_server.py::test_client_stays_within_bounds_and_recovers",
     "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_client_memory.py::test_notices_are_bounded",
     "lanchat/ui/kit/fields/editor.py:_PICTURES_MAX": "tests/unit/test_client_memory.py"
     "::test_images_in_a_text_are_bounded",
@@ -495,7 +488,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/app/login/entry.py": "NAMED_MAX",
         "lanchat/platform/interfaces.py": "INTERFACES_MAX",
         "lanchat/discovery/mdns.py": "_DISCARDED_MAX",
-        "lanchat/app/account_session.py": "OLDER_PAGES_MAX",
+        "ClientLimits": "older_pages_max unread_pages_max",
         "lanchat/discovery/probe.py": "UNICAST_MAX",
         "lanchat/app/rooms.py": "UNREAD_MAX",
         "lanchat/platform/segmentation.py": "SEGMENTS_MAX",
@@ -552,6 +545,7 @@ _CONFIGS = {
     "CoreConfig": "lanchat_server/core/config.py",
     "ThrottleConfig": "lanchat_server/core/limits/throttle.py",
     "ClientConfig": "lanchat/core/config.py",
+    "ClientLimits": "lanchat/app/limits.py",
 }
 
 

@@ -88,7 +88,6 @@ from lanchat.app.api.events import (
 from lanchat.app.api.values import (
     Account,
     AccountProfile,
-    ConnectionState,
     DeviceInfo,
     Line,
     MemberReceipt,
@@ -100,6 +99,7 @@ from lanchat.app.api.values import (
     ServerOffer,
     Trust,
 )
+from lanchat.core.session.states import LinkState
 
 __all__ = [
     "AcceptIdentityCommand",
@@ -112,7 +112,6 @@ __all__ = [
     "Command",
     "CommandError",
     "ConnectCommand",
-    "ConnectionState",
     "CreateInviteCommand",
     "CreateRoomCommand",
     "DeleteCommand",
@@ -137,6 +136,7 @@ __all__ = [
     "LineDelayed",
     "LineRefused",
     "LineStored",
+    "LinkState",
     "ListDevicesCommand",
     "ListInvitesCommand",
     "ListMembersCommand",

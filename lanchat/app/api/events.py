@@ -2,7 +2,8 @@
 
 import msgspec
 
-from lanchat.app.api.values import Account, ConnectionState, Line, Person, RoomView, Server
+from lanchat.app.api.values import Account, Line, Person, RoomView, Server
+from lanchat.core.session.states import LinkState
 from lanchat.protocol.codes import Code
 from lanchat.protocol.problems import ProblemDetails
 
@@ -11,7 +12,7 @@ class StateChanged(msgspec.Struct, frozen=True):
     """The link's state, why it is so (None: nothing to say) and the number of peers that can be reached without the
     server. `retry_in`: seconds until the next try, 0 for none."""
 
-    state: ConnectionState
+    state: LinkState
     reason: ProblemDetails | None = None
     peers: int = 0
     retry_in: float = 0.0

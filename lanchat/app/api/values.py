@@ -8,20 +8,6 @@ from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registrat
 from lanchat.protocol.problems import ProblemDetails
 
 
-class ConnectionState(enum.Enum):
-    """The state of the link, each shown to people in plain words."""
-
-    CONNECTING = "connecting"
-    AUTHENTICATING = "authenticating"
-    SYNCING = "syncing"
-    LIVE = "live"
-    LAGGING = "lagging"
-    AWAY = "away"
-    RESYNCING = "resyncing"
-    FORKED = "forked"
-    REFUSED = "refused"
-
-
 class Trust(enum.Enum):
     """What this profile knows about a server's key."""
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.account_session import OLDER_PAGES_MAX
 from lanchat.app.api import CommandError, ErrorKind, Line
+from lanchat.app.command_errors import not_all_loaded, undecided, unsendable
 from lanchat.app.commands.rooms import joined_room, room_members
-from lanchat.app.problems import not_all_loaded, undecided, unsendable
 from lanchat.core.core import message_id
 from lanchat.core.ports import OutboxItem
 from lanchat.core.session.states import LinkState
@@ -114,7 +113,7 @@ async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> li
         # None must mean that there are none.
         await member.session_decided()
     try:
-        for _ in range(OLDER_PAGES_MAX):
+        for _ in range(member.limits.older_pages_max):
             if len(found) >= command.limit or not await member.fetch_older(room):
                 break
             found = state.fold.below(command.before, command.limit)
@@ -133,7 +132,7 @@ async def load_lines(client: "ClientState", command: api.LoadLinesCommand) -> li
 
 async def load_lines_from(client: "ClientState", command: api.LoadLinesFromCommand) -> list[Line]:
     """Fetches the pages down to `first` that are not here, as far as the server gives them; CommandError when one does
-    not come, TIMEOUT for more than OLDER_PAGES_MAX unless the `whole` history is wanted. Watches the room as
+    not come, TIMEOUT for more than `older_pages_max` unless the `whole` history is wanted. Watches the room as
     `load_lines` does."""
     member = client.logged_in()
     known = joined_room(member, command.room)
@@ -141,7 +140,7 @@ async def load_lines_from(client: "ClientState", command: api.LoadLinesFromComma
     member.book.watch(room)
     fetched = 0
     while (span := member.store.span(room)) is not None and span.base >= lowest:
-        if fetched == OLDER_PAGES_MAX and not command.whole:
+        if fetched == member.limits.older_pages_max and not command.whole:
             raise not_all_loaded()
         await member.session_decided()
         if not await member.fetch_older(room):

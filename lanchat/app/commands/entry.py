@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
+from lanchat.app.command_errors import check_search, no_server, not_all_loaded, unreadable
 from lanchat.app.login.handshake import GreetedChannel, ServerRefusal
 from lanchat.app.login.trust import (
     POLICY,
@@ -20,7 +21,6 @@ from lanchat.app.login.trust import (
     server_view,
     typed_candidate,
 )
-from lanchat.app.problems import check_search, no_server, not_all_loaded, unreadable
 from lanchat.core.session.states import LinkState
 from lanchat.discovery.listing import DiscoveredServer, Key
 from lanchat.protocol import wire
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from lanchat.app.account_session import AccountSession
     from lanchat.app.client_state import ClientState
 
-# A log-in hashes a password on the server, which may have others waiting.
-LOGIN_TIMEOUT = 30.0
 SEARCH_TIME = 2.0
 
 
@@ -174,7 +172,7 @@ def _remember(client: "ClientState") -> "AccountSession | None":
 async def accept_identity(client: "ClientState", command: api.AcceptIdentityCommand) -> api.ServerOffer:
     """Connects anew: the connection that showed the fingerprint was closed. Raises CommandError IDENTITY when another
     one is shown now."""
-    await client.entry.accept(clean_fingerprint(command.fingerprint), LOGIN_TIMEOUT)
+    await client.entry.accept(clean_fingerprint(command.fingerprint), client.limits.login_timeout)
     if client.member is None:
         _remember(client)
     return _offer(client)
@@ -233,9 +231,9 @@ async def register(client: "ClientState", command: api.RegisterCommand) -> api.A
 async def _enrol(client: "ClientState", operation: Any, *, remember: bool) -> api.Account:
     """Make a device key, log in with it, and become its account."""
     key = Ed25519PrivateKey.generate()
-    greeted = await client.entry.fresh_greeted(LOGIN_TIMEOUT)
+    greeted = await client.entry.fresh_greeted(client.limits.login_timeout)
     request = operation(greeted.enrolment(key, device_name()))
-    async with asyncio.timeout(LOGIN_TIMEOUT):
+    async with asyncio.timeout(client.limits.login_timeout):
         logged_in = await _try(client, greeted, lambda: greeted.log_in(request))
     known, server = client.entry.known, client.entry.server
     assert known is not None
@@ -287,8 +285,8 @@ async def recover_confirm(client: "ClientState", command: api.RecoverConfirmComm
 
 
 async def _before_login(client: "ClientState", operation: wire.BeforeLogin) -> None:
-    greeted = await client.entry.fresh_greeted(LOGIN_TIMEOUT)
-    async with asyncio.timeout(LOGIN_TIMEOUT):
+    greeted = await client.entry.fresh_greeted(client.limits.login_timeout)
+    async with asyncio.timeout(client.limits.login_timeout):
         answer = await _try(client, greeted, lambda: greeted.ask(operation))
     if not isinstance(answer, wire.Done):
         greeted.channel.abort()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
-from lanchat.app.problems import offline, unreadable
+from lanchat.app.command_errors import offline, unreadable
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails
@@ -53,16 +53,17 @@ async def list_rooms(client: "ClientState", command: api.ListRoomsCommand) -> li
     if command.certain:
         await member.ask(wire.ListRooms())
     elif member.in_session:
-        await _refresh_rooms(member)
+        await _refresh(member, wire.ListRooms())
     if command.counted:
         await member.count_unread()
     return [member.book.view(room) for room in member.core.directory.rooms.values()]
 
 
-async def _refresh_rooms(member: "AccountSession") -> None:
-    """Public rooms that others made are told to those who are there; asking is certain."""
+async def _refresh(member: "AccountSession", listing: wire.ListRooms | wire.ListUsers) -> None:
+    """Brings the directory up to date by asking; it stays as it is when the server goes away meanwhile. Rooms and
+    people are announced to sessions, but asking is certain. Raises CommandError for a refusal."""
     try:
-        await member.ask(wire.ListRooms())
+        await member.ask(listing)
     except CommandError as error:
         if error.kind is not ErrorKind.OFFLINE:
             raise
@@ -77,7 +78,7 @@ async def find_room(client: "ClientState", command: api.FindRoomCommand) -> api.
         return await _find_direct(member, name)
     rooms = member.book.rooms_named(name)
     if not rooms and member.in_session:
-        await _refresh_rooms(member)
+        await _refresh(member, wire.ListRooms())
         rooms = member.book.rooms_named(name)
     if not rooms:
         raise _unknown_room(name)
@@ -175,7 +176,7 @@ async def find_any_room(client: "ClientState", command: api.FindAnyRoomCommand) 
     """Administrators find rooms by name that are not listed for them; a number is taken from them as it is. Raises
     CommandError INVALID for no room or several."""
     member = client.logged_in()
-    await _refresh_rooms(member)
+    await _refresh(member, wire.ListRooms())
     name, rooms = command.name, member.core.directory.rooms.values()
     known = [(room.id, room.name) for room in rooms if room.kind is not wire.RoomKind.DIRECT]
     found = _called(name, known)
@@ -217,17 +218,9 @@ async def list_people(client: "ClientState", command: api.ListPeopleCommand) -> 
     if command.certain:
         await member.ask(wire.ListUsers())
     elif member.in_session:
-        await _refresh_people(member)
+        await _refresh(member, wire.ListUsers())
     users = member.core.directory.users.values()
     return [member.book.person(user, connected=member.in_session) for user in users]
-
-
-async def _refresh_people(member: "AccountSession") -> None:
-    try:
-        await member.ask(wire.ListUsers())
-    except CommandError as error:
-        if error.kind is not ErrorKind.OFFLINE:
-            raise
 
 
 async def list_members(client: "ClientState", command: api.ListMembersCommand) -> list[api.Person]:
@@ -246,7 +239,7 @@ async def room_members(member: "AccountSession", room: int) -> tuple[int, ...]:
             raise offline()
         state.members = tuple((await member.ask(wire.ListMembers(room))).users)
     if any(user not in member.core.directory.users for user in state.members) and member.in_session:
-        await _refresh_people(member)
+        await _refresh(member, wire.ListUsers())
     return state.members
 
 

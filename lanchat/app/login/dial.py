@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from lanchat.app.api import CommandError
+from lanchat.app.command_errors import refused_with
+from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.app.login.handshake import GreetedChannel, ServerRefusal, VersionMismatch, greet
 from lanchat.app.login.trust import Candidate, pin
-from lanchat.app.problems import refused_with
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.states import Reason
@@ -35,7 +36,6 @@ from lanchat.transport.driver import DialFailed, EstablishedSession
 from lanchat.transport.tls import ChannelClosed, TlsChannel, open_channel
 
 CONNECT_TIMEOUT = 4.0
-LOGIN_TIMEOUT = 10.0
 # Addresses that are tried in one search. Honest need: one per interface of the server; others may say to be it.
 TRIES_MAX = 64
 # Three rounds of probes.
@@ -59,6 +59,7 @@ class DialOptions(msgspec.Struct, frozen=True):
     use_zeroconf: bool = True
     use_udp: bool = True
     connect_timeout: float = CONNECT_TIMEOUT
+    limits: ClientLimits = CLIENT_LIMITS
     policy: Policy = NO_POLICY
     clock: Clock = SYSTEM_CLOCK
 
@@ -109,7 +110,7 @@ class Dialer:
         self, channel: TlsChannel, first: GreetedChannel | None, opened: Callable[[], None]
     ) -> EstablishedSession:
         try:
-            async with asyncio.timeout(LOGIN_TIMEOUT):
+            async with asyncio.timeout(self._options.limits.greeting_timeout):
                 opened()
                 greeted = first or await greet(channel)
                 self._check_log(greeted)
@@ -285,14 +286,14 @@ def _failed(error: BaseException) -> DialFailed | None:
 
 
 async def greet_candidate(
-    profile: ProfileStore, candidate: Candidate, channel: TlsChannel, now_ms: int
+    profile: ProfileStore, candidate: Candidate, channel: TlsChannel, options: DialOptions
 ) -> tuple[KnownServer, GreetedChannel]:
     """Say hello to a server that is trusted, and pin it. Raises CommandError, ServerRefusal, ChannelClosed,
     ProtocolError; then the channel is closed."""
     try:
-        async with asyncio.timeout(LOGIN_TIMEOUT):
+        async with asyncio.timeout(options.limits.greeting_timeout):
             greeted = await greet(channel)
-        return pin(profile, candidate, channel, greeted.welcome, now_ms), greeted
+        return pin(profile, candidate, channel, greeted.welcome, options.clock.wall_ms()), greeted
     except (CommandError, ServerRefusal, ChannelClosed, ProtocolError, OSError, TimeoutError, LocalStoreError):
         channel.abort()
         raise

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable
 
 from lanchat.app.api import CommandError, ErrorKind, Server, Trust
+from lanchat.app.command_errors import check_search, no_server, other_identity
 from lanchat.app.login.dial import DialOptions, greet_candidate
 from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import Candidate, found_candidate, found_view, judge, known_candidate, server_view
-from lanchat.app.problems import check_search, no_server, other_identity
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import DiscoveredServer
 from lanchat.platform.interfaces import is_own
@@ -155,7 +155,7 @@ class LoginStages:
             raise CommandError(ErrorKind.NO_SERVER, Problem.NOT_A_SERVER, address=candidate.address) from error
 
     async def _greet(self, candidate: Candidate, channel: TlsChannel) -> None:
-        known, self._greeted = await greet_candidate(self._profile, candidate, channel, self._options.clock.wall_ms())
+        known, self._greeted = await greet_candidate(self._profile, candidate, channel, self._options)
         self.looked_at = None
         self.note_welcome(known, self._greeted.welcome, candidate.via)
 
@@ -207,7 +207,7 @@ class LoginStages:
         if channel.fingerprint != self.known.fingerprint:
             channel.abort()
             raise other_identity(candidate.name)
-        known, greeted = await greet_candidate(self._profile, candidate, channel, self._options.clock.wall_ms())
+        known, greeted = await greet_candidate(self._profile, candidate, channel, self._options)
         self.note_welcome(known, greeted.welcome)
         return greeted
 

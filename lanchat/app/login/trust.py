@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.app.api import Server, Trust
-from lanchat.app.problems import changed_identity, mistyped, other_identity
+from lanchat.app.command_errors import changed_identity, mistyped, other_identity
 from lanchat.core.ports import LocalStoreError
 from lanchat.discovery.listing import DiscoveredServer
 from lanchat.platform.interfaces import invited_hosts

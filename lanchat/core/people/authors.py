@@ -25,9 +25,12 @@ class UnknownDevice(ProtocolError):
 class Authors:
     """Certificates are kept in the local store, so that the log can be shown while the server is away."""
 
-    def __init__(self, log_id: bytes, log_key: bytes, store: StatementStore) -> None:
+    def __init__(
+        self, log_id: bytes, log_key: bytes, store: StatementStore, signatures_max: int = SIGNATURES_MAX
+    ) -> None:
         """`log_key`: the public key whose signature a certificate must have. The store is read when a device is first
-        asked about."""
+        asked about. `signatures_max`: checked signatures that are remembered."""
+        self._signatures_max = signatures_max
         self._log_id = log_id
         self._log_key = log_key
         self._store = store
@@ -118,6 +121,6 @@ class Authors:
         if digest not in self._checked:
             check_author(owner.public_key, self._log_id, octets, body_hash, signature)
             self._checked[digest] = None
-            if len(self._checked) > SIGNATURES_MAX:
+            if len(self._checked) > self._signatures_max:
                 del self._checked[next(iter(self._checked))]
         return owner

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from lanchat.core.config import DEFAULT_CONFIG, ClientConfig
 from lanchat.core.ports import DirectoryStore
 from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.errors import ProtocolError
@@ -14,9 +15,6 @@ from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.text.names import name_key, shape_key
 from lanchat.protocol.wire import Room, User
 
-# People and rooms of one log. A server that has more, or makes them up, is not followed.
-USERS_MAX = 100_000
-ROOMS_MAX = 10_000
 # Answers about names that are kept, some 400 octets each.
 _ALIKE_MAX = 1_000
 
@@ -37,8 +35,9 @@ class ClientDirectory:
     """Rooms include public ones that the user has not joined; `marks`: room to the last number that was read. Changes
     are saved by `save` and `save_marks`; only these and the creation raise LocalStoreError."""
 
-    def __init__(self, store: DirectoryStore) -> None:
+    def __init__(self, store: DirectoryStore, config: ClientConfig = DEFAULT_CONFIG) -> None:
         """Reads rooms, users and read marks from the store."""
+        self._config = config
         self._store = store
         self.rooms: dict[int, Room] = {room.id: room for room in store.rooms()}
         self.users: dict[int, User] = {user.id: user for user in store.users()}
@@ -69,7 +68,7 @@ class ClientDirectory:
 
     def put_room(self, room: Room) -> None:
         """Raises ProtocolError when there are too many."""
-        if room.id not in self.rooms and len(self.rooms) >= ROOMS_MAX:
+        if room.id not in self.rooms and len(self.rooms) >= self._config.rooms_max:
             raise ProtocolError("more rooms than a client takes")
         self._rename_room(self.rooms.get(room.id), room)
         self.rooms[room.id] = room
@@ -121,7 +120,8 @@ class ClientDirectory:
     def put_users(self, users: Iterable[User]) -> None:
         """Raises ProtocolError when there are too many."""
         fresh = {user.id: user for user in users}
-        if len(self.users) + len(fresh) > USERS_MAX and len(self.users.keys() | fresh.keys()) > USERS_MAX:
+        most = self._config.users_max
+        if len(self.users) + len(fresh) > most and len(self.users.keys() | fresh.keys()) > most:
             raise ProtocolError("more people than a client takes")
         for user in fresh.values():
             self._rename(self.users.get(user.id), user)

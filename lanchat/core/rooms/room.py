@@ -17,7 +17,7 @@ the room stops as well. Old heads that come late are no such sign; they are comp
 States:
 
     detached   No session with the server, or one that has not come to this room. What is linked or put aside above a
-               gap is kept, within its bounds (chain.py, ASIDE_OCTETS_MAX for all rooms); proven records that another
+               gap is kept, within its bounds (chain.py, `aside_octets` for all rooms); proven records that another
                source brings are stored.
     attached   A session wants the room (`attach`). The span is read again: when another process moved it, or it was
                erased, what was kept is dropped and the chain begins at the stored cursor. Heads, stop and doubt of

@@ -28,9 +28,6 @@ from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
 
-# Octets of all rooms' records that wait above a gap, or for a signed head: a page of each of four rooms and what came
-# live meanwhile takes a tenth. Beyond it the room that brought more begins again at its cursor.
-ASIDE_OCTETS_MAX = 64 << 20
 _NO_ROOMS: frozenset[int] = frozenset()
 
 
@@ -225,7 +222,7 @@ class RoomSet:
     def _bound(self, subscription: RoomSubscription) -> None:
         """Keep what waits within its bound."""
         self._measure(subscription.receiver)
-        if sum(self._aside.values()) > ASIDE_OCTETS_MAX:
+        if sum(self._aside.values()) > self._config.aside_octets:
             subscription.drop_aside(self._core_context.now)
             self._measure(subscription.receiver)
 

@@ -20,10 +20,8 @@ _ENTRIES: dict[type, str] = {
     wire.AccountList: "accounts",
     wire.RoomSummaryList: "rooms",
 }
-# Pages of one list, 256 KiB each: 100,000 entries, or a few more of short names. A server that has more, or whose list
-# never ends, is refused.
+# Pages of one list, 256 KiB each: 100,000 entries, or a few more of short names.
 PAGES_MAX = 100
-ENTRIES_MAX = 100_000
 
 
 class PagedRequest:
@@ -36,11 +34,14 @@ class PagedRequest:
         ask: Callable[[Any, Handler], int],
         note: Callable[[Answer], None],
         handler: Handler,
+        entries_max: int,
         *,
         broken: Callable[[], None] | None = None,
     ) -> None:
         """`operation`: the request for the first page. `ask` sends one and returns its number. `note` sees each answer
-        before `handler` gets the whole list; when it raises, so does the taking in of the answer."""
+        before `handler` gets the whole list; when it raises, so does the taking in of the answer. `entries_max`: of a
+        list with more, ProtocolError is raised."""
+        self._entries_max = entries_max
         self._operation = operation
         self._ask = ask
         self._note = note
@@ -66,7 +67,7 @@ class PagedRequest:
         page: Any = answer
         after: bytes = page.next
         self._count += len(getattr(page, entries))
-        endless = len(self._pages) + 1 == PAGES_MAX or self._count > ENTRIES_MAX or after <= self._operation.after
+        endless = len(self._pages) + 1 == PAGES_MAX or self._count > self._entries_max or after <= self._operation.after
         if after and endless:
             self._broken()
             raise ProtocolError("a list without end")

@@ -8,7 +8,8 @@ import enum
 
 
 class LinkState(enum.Enum):
-    """Values are those of the command line's contract."""
+    """Whether there is a session, and how well it does; shown to people in plain words. Values are those of the command
+    line's contract."""
 
     CONNECTING = "connecting"
     AUTHENTICATING = "authenticating"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from lanchat.core.config import DEFAULT_CONFIG, ClientConfig
 from lanchat.core.people.authors import Authors, UnknownDevice
 from lanchat.core.ports import LogReader
 from lanchat.core.view.changes import Read, TextChange, TextChanges
@@ -26,9 +27,6 @@ from lanchat.protocol.text.reactions import BACK, normal_reaction
 
 # Records that are read at a time: a few milliseconds.
 CHUNK = 256
-# Records whose numbers are kept, some 100 octets each, and 700 for a text with reactions. Beyond it the fold begins
-# anew at the newest ones: a room that is looked at for weeks takes no more memory than one for an hour.
-LOOKED_MAX = 4096
 # The newest records, kept as they came until the next ones do: what has just been stored is shown without reading it.
 _FRESH_MAX = 16
 # Texts that lie so close together are read together with what is between them.
@@ -129,8 +127,11 @@ def _fold(authors: Authors, note: DecodedRecord, changes: TextChanges | None, re
 class RoomFold:
     """One room's stored texts. `authors` tells who signed; `me` is this user. Raises LocalStoreError."""
 
-    def __init__(self, room: int, store: LogReader, authors: Authors, me: int) -> None:
+    def __init__(
+        self, room: int, store: LogReader, authors: Authors, me: int, config: ClientConfig = DEFAULT_CONFIG
+    ) -> None:
         """Begins at the last stored number; what is below is read when it is asked for."""
+        self._folded_max = config.folded_max
         self._room = room
         self._store = store
         self._authors = authors
@@ -166,7 +167,7 @@ class RoomFold:
         for note in fresh:
             self._look_at(note)
             self._top = note.record.seq
-        if fresh and self._top - self._low >= LOOKED_MAX:
+        if fresh and self._top - self._low >= self._folded_max:
             self._forget()
         return fresh
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, ConnectionState, Line, Person, RoomView
+from lanchat.app.api import CommandError, Line, LinkState, Person, RoomView
 from lanchat.i18n import _
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
@@ -48,7 +48,7 @@ class Chat:
         match event:
             case api.AccountLoggedIn():
                 self.refresh()
-            case api.StateChanged(state=ConnectionState.LIVE):
+            case api.StateChanged(state=LinkState.LIVE):
                 self._refresh_lists()
             case api.RoomUpdated():
                 part |= self._room_updated(event.room, part)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lanchat.app import api
-from lanchat.app.api import Account, ConnectionState, Line, Person, RoomView, Server, StateChanged
+from lanchat.app.api import Account, Line, LinkState, Person, RoomView, Server, StateChanged
 from lanchat.protocol.codes import PresenceState
 from lanchat.ui.model.entries import Entry, EntryContext, arrange
 from lanchat.ui.model.parts import WindowPart
@@ -45,7 +45,7 @@ class ChatModel:
         self._clock = clock
         self.account: Account | None = None
         self.server: Server | None = None
-        self.link = StateChanged(ConnectionState.CONNECTING)
+        self.link = StateChanged(LinkState.CONNECTING)
         self.rooms: dict[int, RoomView] = {}
         self.people: dict[int, Person] = {}
         self.members: frozenset[int] = frozenset()  # of the open room, this person among them
@@ -97,7 +97,7 @@ class ChatModel:
 
     def can_write(self) -> bool:
         """Whether something may be typed: also before the first room is open."""
-        return self.link.state not in (ConnectionState.FORKED, ConnectionState.REFUSED) and not self.archived
+        return self.link.state not in (LinkState.FORKED, LinkState.REFUSED) and not self.archived
 
     def entries(self) -> list[Entry]:
         """What the conversation shows."""
@@ -117,7 +117,7 @@ class ChatModel:
         lines = self.undecided()
         if not lines:
             return False
-        return self.link.state is not ConnectionState.LIVE or abs(self._clock() - lines[0].sent_at) > WAITING_AFTER
+        return self.link.state is not LinkState.LIVE or abs(self._clock() - lines[0].sent_at) > WAITING_AFTER
 
     def notice(self, text: str) -> WindowPart:
         """Something to tell in passing."""
@@ -151,7 +151,7 @@ class ChatModel:
 
     def _linked(self, event: StateChanged) -> WindowPart:
         before, self.link = self.link, event
-        went = (before.state is ConnectionState.LIVE) != (event.state is ConnectionState.LIVE)
+        went = (before.state is LinkState.LIVE) != (event.state is LinkState.LIVE)
         return WindowPart.LINK | (WindowPart.LINES | WindowPart.ROOM if went else WindowPart.NONE)
 
     def _room_updated(self, room: RoomView) -> WindowPart:

@@ -16,7 +16,7 @@ import msgspec
 from lanchat.app import api
 from lanchat.app.api import Command, CommandError, ErrorKind, Event
 from lanchat.app.cleaning import cleaned
-from lanchat.app.problems import broken, ending
+from lanchat.app.command_errors import broken, ending
 from lanchat.protocol.problems import Problem
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text.identity import is_invite, parse_invite_untrusted, tidy_address
 from lanchat.protocol.text.names import name_key, tidy_name
+from lanchat.ui.kit.fields.field_problems import FieldName
 from lanchat.ui.kit.fields.forms import NewAccount, address_problem, password_problem, user_problem
-from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.model.engine import CommandDispatcher
 from lanchat.ui.model.entry_model import LaunchOptions, LoginModel, WindowPage
 from lanchat.ui.model.parts import WindowPart

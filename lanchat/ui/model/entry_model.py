@@ -5,7 +5,7 @@ import enum
 import msgspec
 
 from lanchat.app.api import Server, ServerOffer, Trust
-from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.kit.fields.field_problems import FieldName
 
 
 class WindowPage(enum.Enum):

@@ -3,7 +3,7 @@
 import datetime
 import time
 
-from lanchat.app.api import ConnectionState, Line, Person, RoomView, Server, StateChanged
+from lanchat.app.api import Line, LinkState, Person, RoomView, Server, StateChanged
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
 from lanchat.ui.model.today import local
@@ -16,11 +16,11 @@ MINUTES_APART = 60
 def state_line(change: StateChanged, server: str) -> str:
     """What the state line says."""
     # A connection that was tried and failed is no progress to be told of.
-    state = ConnectionState.AWAY if change.state is ConnectionState.CONNECTING and change.reason else change.state
+    state = LinkState.AWAY if change.state is LinkState.CONNECTING and change.reason else change.state
     text = _state(state).format(server=server or _("the server"))
     if change.reason is not None:
         text = f"{text} {_sentence(details_text(change.reason))}"
-    if change.state is ConnectionState.AWAY and change.peers:
+    if change.state is LinkState.AWAY and change.peers:
         text += " " + ngettext(
             "{n} colleague can be reached directly.", "{n} colleagues can be reached directly.", change.peers
         ).format(n=change.peers)
@@ -33,19 +33,19 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def _state(state: ConnectionState) -> str:
+def _state(state: LinkState) -> str:
     return {
-        ConnectionState.CONNECTING: _("Connecting to {server}…"),
-        ConnectionState.AUTHENTICATING: _("Connected to {server}, logging in…"),
-        ConnectionState.SYNCING: _("Logged in. Fetching what you missed…"),
-        ConnectionState.LIVE: _("Connected to {server}. Everything is up to date."),
-        ConnectionState.LAGGING: _("The network is slow: catching up with {server}…"),
-        ConnectionState.AWAY: _("{server} cannot be reached. What you write is kept and handed in when it is back."),
-        ConnectionState.RESYNCING: _("{server} was put back to an older state. Please tell your administrator."),
-        ConnectionState.FORKED: _(
+        LinkState.CONNECTING: _("Connecting to {server}…"),
+        LinkState.AUTHENTICATING: _("Connected to {server}, logging in…"),
+        LinkState.SYNCING: _("Logged in. Fetching what you missed…"),
+        LinkState.LIVE: _("Connected to {server}. Everything is up to date."),
+        LinkState.LAGGING: _("The network is slow: catching up with {server}…"),
+        LinkState.AWAY: _("{server} cannot be reached. What you write is kept and handed in when it is back."),
+        LinkState.RESYNCING: _("{server} was put back to an older state. Please tell your administrator."),
+        LinkState.FORKED: _(
             "The server's log contradicts what this computer has stored. Please tell your administrator."
         ),
-        ConnectionState.REFUSED: _("{server} does not let this computer in."),
+        LinkState.REFUSED: _("{server} does not let this computer in."),
     }[state]
 
 

@@ -12,7 +12,7 @@ from lanchat.ui.about import open_about
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.check import Check, checkbox
 from lanchat.ui.kit.fields.field import Field
-from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.kit.fields.field_problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.entry import LoginFlow

@@ -1,7 +1,7 @@
 """A forgotten password: asking for a code, then setting a new password with it."""
 
 from lanchat.i18n import _
-from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.kit.fields.field_problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.model.entry_model import WindowPage
 from lanchat.ui.pages.card import FormPage

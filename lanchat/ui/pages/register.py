@@ -5,8 +5,8 @@ import tkinter.ttk as ttk
 from lanchat.i18n import _
 from lanchat.protocol.limits import DISPLAY_NAME_MAX
 from lanchat.ui.kit.fields.field import Field
+from lanchat.ui.kit.fields.field_problems import FieldName
 from lanchat.ui.kit.fields.forms import NewAccount
-from lanchat.ui.kit.fields.problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.model.entry_model import WindowPage
 from lanchat.ui.pages.card import FormPage

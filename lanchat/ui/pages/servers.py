@@ -4,7 +4,7 @@ import tkinter.ttk as ttk
 from collections.abc import Hashable
 
 from lanchat.i18n import _
-from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.kit.fields.field_problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.lists.roster import ServerRowKey, server_rows
 from lanchat.ui.lists.row_list import RowList

@@ -4,7 +4,7 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
 
-from lanchat.app.api import ConnectionState
+from lanchat.app.api import LinkState
 from lanchat.i18n import _
 from lanchat.ui.kit import tooltip
 from lanchat.ui.kit.canvas import glyphs
@@ -15,8 +15,8 @@ from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
 from lanchat.ui.model.parts import WindowPart
 
-_GOOD = {ConnectionState.LIVE}
-_BAD = {ConnectionState.FORKED, ConnectionState.REFUSED}
+_GOOD = {LinkState.LIVE}
+_BAD = {LinkState.FORKED, LinkState.REFUSED}
 
 
 class StatusBar:

@@ -5,7 +5,8 @@ from pathlib import Path as File
 
 import pytest
 
-from lanchat.app import account_session, api, deferred_lines
+from lanchat.app import api, deferred_lines
+from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.core import events as core_events
 from lanchat.core.core import ClientCore
 from lanchat.core.rooms.chain import link_untrusted, records_stored
@@ -27,8 +28,6 @@ def added_room_ids(anna: Person) -> set[int]:
 
 
 def test_stops_reading_server_while_events_are_undelivered(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_session, "BACKLOG_OCTETS_MAX", 100_000)
-
     async def scenario(server: FakeServer, anna: Person) -> None:
         account = anna.client.member
         assert account is not None
@@ -50,7 +49,7 @@ def test_stops_reading_server_while_events_are_undelivered(tmp_path: File, monke
         assert not account.driver._held
         assert await anna.say("and on") == 1
 
-    play(scenario, tmp_path)
+    play(scenario, tmp_path, limits=ClientLimits(backlog_octets_max=100_000))
 
 
 def test_frames_received_before_disconnect_are_processed(tmp_path: File) -> None:
@@ -81,8 +80,8 @@ def test_records_without_known_author_are_bounded_in_octets() -> None:
         held = link_untrusted(LOG_ID, 1, log.hashes[1][-2], record)
         waiting.add(records_stored(1, (held,) * 100, live=True))
         given = waiting.take_ready()
-        assert waiting._octets <= deferred_lines.WAITING_OCTETS_MAX
+        assert waiting._octets <= CLIENT_LIMITS.deferred_octets_max
     assert [len(event.held) for event in given] == [100]
-    assert waiting._batches * 100 * 4000 < deferred_lines.WAITING_OCTETS_MAX
+    assert waiting._batches * 100 * 4000 < CLIENT_LIMITS.deferred_octets_max
     waiting.forget(1)
     assert (waiting._batches, waiting._octets) == (0, 0)

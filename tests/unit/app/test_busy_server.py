@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
-from lanchat.app import account_session, api
+from lanchat.app import api
+from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import Person
 
 
-async def leave_room(tmp_path: Path, *failures: wire.Failure) -> int:
+async def leave_room(tmp_path: Path, *failures: wire.Failure, limits: ClientLimits = CLIENT_LIMITS) -> int:
     """How often the server is asked; the first times it fails so, the last of `failures` again and again when its
     `id` is not 0."""
     async with FakeServer(FakeLog()) as server:
-        anna = Person(tmp_path / "anna")
+        anna = Person(tmp_path / "anna", limits=limits)
         await anna.register(server)
         asked: list[Any] = []
 
@@ -59,7 +60,6 @@ def test_other_failures_are_reported_at_once(tmp_path: Path, failure: wire.Failu
     assert asyncio.run(leave_room(tmp_path, failure)) == -1
 
 
-def test_permanently_busy_server_ends_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_session, "BUSY_PATIENCE", 0.3)
-    asked = -asyncio.run(leave_room(tmp_path, busy(1, always=True)))
+def test_permanently_busy_server_ends_the_request(tmp_path: Path) -> None:
+    asked = -asyncio.run(leave_room(tmp_path, busy(1, always=True), limits=ClientLimits(busy_patience=0.3)))
     assert 1 <= asked <= 7

@@ -57,7 +57,7 @@ class Person:
         await self.call(api.WaitLiveCommand(100))
         return self
 
-    async def state(self, state: api.ConnectionState) -> None:
+    async def state(self, state: api.LinkState) -> None:
         await until(lambda: [e.state for e in self.events if isinstance(e, api.StateChanged)][-1] is state)
 
     def of(self, kind: type) -> list[Any]:
@@ -182,7 +182,7 @@ def test_changed_key_is_noticed_on_reconnect(run: Any) -> None:
         await server.stop()
         async with FakeServer(identity=41, port=server.port) as impostor:
             await until(lambda: "Another server" in details_text(anna.of(api.StateChanged)[-1].reason))
-            await anna.state(api.ConnectionState.AWAY)
+            await anna.state(api.LinkState.AWAY)
             assert impostor.heard == []
 
     run(scenario)
@@ -277,7 +277,7 @@ def test_refused_device_reports_the_reason_and_logs_in_again(run: Any) -> None:
         await anna.call(api.ConnectCommand())
         error = await anna.fails(api.WaitLiveCommand(100))
         assert (error.kind, error.code) == (api.ErrorKind.REFUSED, wire.Code.DEVICE_REVOKED)
-        await anna.state(api.ConnectionState.REFUSED)
+        await anna.state(api.LinkState.REFUSED)
         tries = len(server.requests(wire.LoginDevice))
         await asyncio.sleep(0.3)
         assert len(server.requests(wire.LoginDevice)) == tries
@@ -291,7 +291,7 @@ def test_refused_device_can_be_removed(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         server.sessions[0].send(wire.Goodbye(wire.Code.DEVICE_REVOKED, "revoked"))
-        await anna.state(api.ConnectionState.REFUSED)
+        await anna.state(api.LinkState.REFUSED)
         await anna.call(api.LogoutCommand())
         assert anna.profile.device(LOG_ID) is None
         assert server.requests(wire.Logout) == []
@@ -373,7 +373,7 @@ def test_server_with_another_log_is_refused(run: Any) -> None:
                              Limits(), 0)  # fmt: skip
         server.answers[wire.Hello] = lambda operation: other
         server.sessions[0].cut()
-        await anna.state(api.ConnectionState.REFUSED)
+        await anna.state(api.LinkState.REFUSED)
         assert server.requests(wire.LoginDevice) == []
 
     run(scenario)
@@ -571,7 +571,7 @@ def test_search_omits_records_with_bad_signatures(run: Any) -> None:
         server.answers[wire.Search] = lambda operation: wire.Found(hits, list(server.log.devices.values()))
         assert [line.text for line in await anna.call(api.SearchCommand(0, "red"))] == ["red boat"]
         await server.stop()
-        await anna.state(api.ConnectionState.AWAY)
+        await anna.state(api.LinkState.AWAY)
         found = await anna.call(api.SearchCommand(ROOM, "RED"))
         assert [line.text for line in found] == ["red herring", "red boat"]
 
@@ -618,7 +618,7 @@ def test_messages_written_while_disconnected_are_sent_later(run: Any) -> None:
         await anna.register(server)
         await anna.say("before")
         await server.stop()
-        await anna.state(api.ConnectionState.AWAY)
+        await anna.state(api.LinkState.AWAY)
         line = await anna.call(api.SendCommand(ROOM, "while away"))
         assert (await anna.fails(api.WaitDecidedCommand(line.id, 0.1))).kind is api.ErrorKind.TIMEOUT
         assert (await anna.fails(api.ListDevicesCommand())).kind is api.ErrorKind.OFFLINE
@@ -628,7 +628,7 @@ def test_messages_written_while_disconnected_are_sent_later(run: Any) -> None:
         again = FakeServer(server.log, port=server.port)
         again.accounts, again.public_keys = server.accounts, server.public_keys
         async with again:
-            await anna.state(api.ConnectionState.LIVE)
+            await anna.state(api.LinkState.LIVE)
             assert await anna.call(api.WaitDecidedCommand(line.id, patient(5))) == 2
 
     run(scenario)
@@ -673,7 +673,7 @@ def test_finds_the_server_at_a_new_address(run: Any, monkeypatch: pytest.MonkeyP
 
             monkeypatch.setattr(dial, "discover", found)
             await server.stop()
-            await anna.state(api.ConnectionState.LIVE)
+            await anna.state(api.LinkState.LIVE)
             await until(lambda: moved.sessions)
             await until(lambda: (known := anna.profile.last_server()) is not None and known.port == moved.port)
 
@@ -686,7 +686,7 @@ def test_reconnects_after_a_protocol_violation(run: Any) -> None:
         first = server.sessions[0]
         first._transport.write(b"\x00\x00\x00\x02\xff\xff")
         await until(lambda: first not in server.sessions)
-        await anna.state(api.ConnectionState.LIVE)
+        await anna.state(api.LinkState.LIVE)
 
     run(scenario)
 

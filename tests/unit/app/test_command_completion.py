@@ -14,8 +14,7 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.client import Client
-from lanchat.app.commands import entry
-from lanchat.app.login import dial
+from lanchat.app.limits import ClientLimits
 from lanchat.app.thread import ClientThread
 from lanchat.core.config import ClientConfig
 from lanchat.protocol import wire
@@ -23,7 +22,7 @@ from lanchat.protocol.log.records import Record
 from lanchat.store.profile import ProfileStore
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 from tests.support.waiting import wait_until
 from tests.unit.app.test_client import QUICK, ROOM, Person, until
 
@@ -31,6 +30,7 @@ from tests.unit.app.test_client import QUICK, ROOM, Person, until
 DEADLINE = 45.0
 # What a client waits for an answer in these tests.
 COMMAND_TIMEOUT = 2.0
+ONE_COMMAND = ClientLimits(login_timeout=COMMAND_TIMEOUT, greeting_timeout=COMMAND_TIMEOUT)
 
 DEVICE = "00112233"
 SERVER_COMMANDS: list[api.Command] = [
@@ -197,7 +197,7 @@ def test_every_command_completes_under_every_server_fault(tmp_path: File, fault:
         else:
             outcomes = []
             for command in SERVER_COMMANDS:
-                await anna.state(api.ConnectionState.LIVE)
+                await anna.state(api.LinkState.LIVE)
                 outcomes.append(await outcome_of(anna, command))
         for command, outcome in zip(SERVER_COMMANDS, outcomes, strict=True):
             needs_the_server = not isinstance(
@@ -336,11 +336,7 @@ def test_internal_error_is_returned_as_command_error(tmp_path: File, monkeypatch
 @pytest.mark.parametrize(
     "operation", [wire.Hello, wire.Register, wire.LoginPassword, wire.Recover, wire.RecoverConfirm]
 )
-def test_every_command_before_login_completes(
-    tmp_path: File, monkeypatch: pytest.MonkeyPatch, fault: Fault, operation: type
-) -> None:
-    monkeypatch.setattr(entry, "LOGIN_TIMEOUT", COMMAND_TIMEOUT)
-    monkeypatch.setattr(dial, "LOGIN_TIMEOUT", COMMAND_TIMEOUT)
+def test_every_command_before_login_completes(tmp_path: File, fault: Fault, operation: type) -> None:
     commands: dict[type, api.Command] = {
         wire.Hello: api.GetOfferCommand(COMMAND_TIMEOUT),
         wire.Register: api.RegisterCommand("anna", "a password"),
@@ -351,7 +347,7 @@ def test_every_command_before_login_completes(
 
     async def everything() -> None:
         async with FakeServer() as server:
-            person = Person(tmp_path / "anna")
+            person = Person(tmp_path / "anna", limits=ONE_COMMAND)
             server.answers[operation] = lambda request: fault(server)
             try:
                 if operation is wire.Hello and fault is answers_login_required:
@@ -418,7 +414,7 @@ def test_result_is_delivered_before_later_events(tmp_path: File) -> None:
     assert client is not None
 
     async def call(command: api.Command) -> Any:
-        asyncio.get_running_loop().call_soon(client.emit, api.Notice(said("after the result")))
+        asyncio.get_running_loop().call_soon(client.emit, api.Notice(details_of("after the result")))
         return "result"
 
     client.call = call  # type: ignore[method-assign]

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path as File
 from typing import Any
 
-import pytest
-
-from lanchat.app import account_session, api, deferred_lines
+from lanchat.app import api
+from lanchat.app.limits import ClientLimits
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
@@ -15,15 +14,10 @@ from tests.unit.app.test_client import ROOM, Person, until
 from tests.unit.app.test_silent_server import play as beside_a_server
 
 
-@pytest.fixture(autouse=True)
-def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account_session, "CERTIFICATE_PATIENCE", 0.05)
-
-
-def play(scenario: Callable[[FakeServer, Person], Any], folder: File) -> None:
+def play(scenario: Callable[[FakeServer, Person], Any], folder: File, deferred_max: int = 1000) -> None:
     log = FakeLog(rooms=2)
     log.enrol(key_of(9), 99, "other")
-    beside_a_server(scenario, folder, log)
+    beside_a_server(scenario, folder, log, ClientLimits(certificate_patience=0.05, deferred_max=deferred_max))
 
 
 def relay_line(server: FakeServer, text: str, room: int = ROOM) -> None:
@@ -81,9 +75,8 @@ def test_device_unknown_to_the_server_blocks_nothing(tmp_path: File) -> None:
     play(scenario, tmp_path)
 
 
-def test_deferred_lines_are_bounded(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deferred_lines_are_bounded(tmp_path: File) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
-        monkeypatch.setattr(deferred_lines, "WAITING_MAX", 3)
         server.answers[wire.GetCertificates] = lambda operation: None
         for number in range(10):
             relay_line(server, f"number {number}")
@@ -91,4 +84,4 @@ def test_deferred_lines_are_bounded(tmp_path: File, monkeypatch: pytest.MonkeyPa
         waiting = anna.client.member._late._rooms
         await until(lambda: sum(map(len, waiting.values())) == 3)
 
-    play(scenario, tmp_path)
+    play(scenario, tmp_path, deferred_max=3)

@@ -3,11 +3,10 @@
 import contextlib
 from pathlib import Path as File
 
-import pytest
 from msgspec.structs import replace
 
-from lanchat.app import account_session, api
-from lanchat.app.commands import conversation
+from lanchat.app import api
+from lanchat.app.limits import ClientLimits
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
 from tests.support.fake_log import FakeLog, key_of
@@ -15,12 +14,10 @@ from tests.support.fake_server import FakeServer
 from tests.unit.app.test_client import ROOM, Person
 from tests.unit.app.test_silent_server import play
 
+FEW_PAGES = ClientLimits(older_pages_max=3, unread_pages_max=1)
 
-def test_command_fetches_a_bounded_part_of_history_without_lines(
-    tmp_path: File, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(conversation, "OLDER_PAGES_MAX", 3)
-    monkeypatch.setattr(account_session, "OLDER_PAGES_MAX", 1)
+
+def test_command_fetches_a_bounded_part_of_history_without_lines(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
     log.say(text="the only line")
@@ -38,12 +35,10 @@ def test_command_fetches_a_bounded_part_of_history_without_lines(
                 lines = await anna.call(api.LoadLinesCommand(ROOM, 0, 10))
         assert [line.text for line in lines] == ["x"]
 
-    play(scenario, tmp_path, log)
+    play(scenario, tmp_path, log, FEW_PAGES)
 
 
-def test_jump_fetches_a_bounded_part_of_the_history(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "OLDER_PAGES_MAX", 3)
-    monkeypatch.setattr(account_session, "OLDER_PAGES_MAX", 1)
+def test_jump_fetches_a_bounded_part_of_the_history(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
     for number in range(1900):
@@ -62,12 +57,10 @@ def test_jump_fetches_a_bounded_part_of_the_history(tmp_path: File, monkeypatch:
                 lines = await anna.call(api.LoadLinesFromCommand(ROOM, 1, 10))
         assert [line.seq for line in lines] == list(range(1, 11))
 
-    play(scenario, tmp_path, log)
+    play(scenario, tmp_path, log, FEW_PAGES)
 
 
-def test_export_fetches_all_of_the_history(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "OLDER_PAGES_MAX", 3)
-    monkeypatch.setattr(account_session, "OLDER_PAGES_MAX", 1)
+def test_export_fetches_all_of_the_history(tmp_path: File) -> None:
     log = FakeLog()
     log.enrol(key_of(9), 99, "other")
     for number in range(1900):
@@ -77,7 +70,7 @@ def test_export_fetches_all_of_the_history(tmp_path: File, monkeypatch: pytest.M
         lines = await anna.call(api.LoadLinesFromCommand(ROOM, 1, 10, whole=True))
         assert [line.seq for line in lines] == list(range(1, 11))
 
-    play(scenario, tmp_path, log)
+    play(scenario, tmp_path, log, FEW_PAGES)
 
 
 def test_search_omits_hits_of_other_rooms(tmp_path: File) -> None:

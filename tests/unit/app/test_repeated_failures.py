@@ -81,7 +81,7 @@ def test_repeated_protocol_violation_delays_retry_with_reason(tmp_path: Path, ho
                 assert sum(event.retry_in < 0.1 for event in reported) <= 2 * (1 + others)
                 assert max(event.retry_in for event in reported) > 0.2
                 spoiling.cancel()
-                await anna.state(api.ConnectionState.LIVE)
+                await anna.state(api.LinkState.LIVE)
             finally:
                 spoiling.cancel()
                 await anna.client.close()
@@ -102,7 +102,7 @@ def test_refused_login_delays_retries_with_reason(tmp_path: Path, code: wire.Cod
             reasons = {event.reason for event in waiting_states(anna)[2:]}
             assert None not in reasons
             server.refuse = None
-            await anna.state(api.ConnectionState.LIVE)
+            await anna.state(api.LinkState.LIVE)
             await anna.client.close()
 
     asyncio.run(scenario())
@@ -116,7 +116,7 @@ def test_final_refusal_is_reported_and_not_retried(tmp_path: Path) -> None:
             server.refuse = wire.Code.DEVICE_REVOKED
             for session in list(server.sessions):
                 session.cut()
-            await anna.state(api.ConnectionState.REFUSED)
+            await anna.state(api.LinkState.REFUSED)
             last: Any = anna.of(api.StateChanged)[-1]
             assert last.reason is not None
             assert last.retry_in == 0

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from lanchat.app import api
+from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.app.login import dial
 from lanchat.discovery.listing import DiscoveredServer
 from lanchat.protocol import wire
@@ -55,13 +56,18 @@ def port_of(person: Person) -> int:
     return int(channel.peer[1]) if channel is not None else 0
 
 
-def play(scenario: Callable[[FakeServer, Person], Any], folder: File, log: FakeLog | None = None) -> None:
+def play(
+    scenario: Callable[[FakeServer, Person], Any],
+    folder: File,
+    log: FakeLog | None = None,
+    limits: ClientLimits = CLIENT_LIMITS,
+) -> None:
     """A registered user beside a server, in an event loop. The connection to a silent server is never closed: what
     these tests check happens before that, however slow the computer is."""
 
     async def everything() -> None:
         async with FakeServer(log or FakeLog()) as server:
-            anna = Person(folder / "anna", config=replace(QUICK, silence_max=1000.0))
+            anna = Person(folder / "anna", config=replace(QUICK, silence_max=1000.0), limits=limits)
             try:
                 await anna.register(server)
                 await scenario(server, anna)
@@ -83,7 +89,7 @@ def test_session_moves_to_the_new_address_of_the_server(tmp_path: File, monkeypa
             assert known is not None
             assert known.port == moved.port
             await until(lambda: not server.sessions)
-        assert api.ConnectionState.AWAY not in [event.state for event in anna.of(api.StateChanged)]
+        assert api.LinkState.AWAY not in [event.state for event in anna.of(api.StateChanged)]
 
     play(scenario, tmp_path)
 

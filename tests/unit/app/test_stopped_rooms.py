@@ -29,6 +29,6 @@ def test_wait_live_completes_when_the_server_has_another_history(tmp_path: File)
         async with asyncio.timeout(patient(20)):
             account = await anna.call(api.WaitLiveCommand(1000))
         assert account.name == "anna"
-        await anna.state(api.ConnectionState.FORKED)
+        await anna.state(api.LinkState.FORKED)
 
     play(scenario, tmp_path, log_of("one past"))

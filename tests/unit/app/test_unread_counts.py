@@ -228,7 +228,7 @@ def test_local_read_mark_is_used_at_a_start_without_server(tmp_path: File) -> No
             server.relay(ROOM, server.log.say())
         await until(lambda: unread(anna) == 10)
         await server.stop()
-        await anna.state(api.ConnectionState.AWAY)
+        await anna.state(api.LinkState.AWAY)
         await anna.call(api.MarkReadCommand(ROOM, 6))
         assert await listed(anna) == 4
         await anna.client.close()

@@ -49,7 +49,7 @@ def test_reports_why_the_server_is_away(tmp_path: Path, reason: bool) -> None:
             await anna.register(server)
             if reason:
                 await server.stop()
-                await anna.state(api.ConnectionState.AWAY)
+                await anna.state(api.LinkState.AWAY)
             else:
                 server.udp, server.deaf = False, True
             error = await send(anna)

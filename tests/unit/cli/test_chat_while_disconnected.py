@@ -10,7 +10,7 @@ from lanchat.cli.chat import ConversationOutput, ConversationView
 from lanchat.cli.follow import Follower
 from lanchat.protocol.codes import Code
 from tests.support.fake_client import ANNA, BORIS, line, rows
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 
 WAITING = line(None, "wait", mine=True, author=1, author_name="anna")
 
@@ -20,17 +20,17 @@ def conversation(as_json: bool = False) -> ConversationView:
     return ConversationView(cast(Follower, follower), ConversationOutput(as_json))
 
 
-def state(view: ConversationView, kind: api.ConnectionState, peers: int = 0) -> None:
+def state(view: ConversationView, kind: api.LinkState, peers: int = 0) -> None:
     view.state(api.StateChanged(kind, None, peers))
 
 
 def disconnect(view: ConversationView, times: int = 1) -> None:
     for peers in range(times):
-        state(view, api.ConnectionState.AWAY, peers)
+        state(view, api.LinkState.AWAY, peers)
 
 
 def reconnect(view: ConversationView) -> None:
-    state(view, api.ConnectionState.LIVE)
+    state(view, api.LinkState.LIVE)
 
 
 class Printed:
@@ -82,7 +82,7 @@ def test_line_sent_while_connected_is_printed_when_numbered(capsys: pytest.Captu
 def test_refused_line_is_not_shown_at_a_later_disconnect(capsys: pytest.CaptureFixture[str]) -> None:
     view = conversation()
     view.message(WAITING)
-    view.refused(api.LineRefused(WAITING.id, 7, Code.NOT_A_MEMBER, said("not a member")))
+    view.refused(api.LineRefused(WAITING.id, 7, Code.NOT_A_MEMBER, details_of("not a member")))
     disconnect(view)
     assert Printed(capsys).lines == []
 

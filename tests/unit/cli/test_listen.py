@@ -12,7 +12,7 @@ import pytest
 from lanchat.app import api
 from lanchat.protocol.codes import Code
 from tests.support.fake_client import ANNA, BORIS, FakeClient, fake, line, refusal, rows, run
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 
 LIVE = api.RoomLive(7, 3)
 BOTH = {1: ANNA, 2: BORIS}
@@ -22,8 +22,8 @@ def added(seq: int | None, text: str = "hello", **changes: Any) -> api.LineAdded
     return api.LineAdded(line(seq, text, **changes), live=True)
 
 
-def state(kind: api.ConnectionState, peers: int = 0, reason: str = "") -> api.StateChanged:
-    return api.StateChanged(kind, said(reason) if reason else None, peers)
+def state(kind: api.LinkState, peers: int = 0, reason: str = "") -> api.StateChanged:
+    return api.StateChanged(kind, details_of(reason) if reason else None, peers)
 
 
 def listening(
@@ -81,16 +81,16 @@ def test_events_of_other_rooms_are_not_printed(capsys: pytest.CaptureFixture[str
 
 def test_each_state_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     early = [
-        state(api.ConnectionState.CONNECTING),
-        state(api.ConnectionState.AUTHENTICATING),
-        state(api.ConnectionState.SYNCING),
+        state(api.LinkState.CONNECTING),
+        state(api.LinkState.AUTHENTICATING),
+        state(api.LinkState.SYNCING),
         LIVE,
-        state(api.ConnectionState.LIVE),
+        state(api.LinkState.LIVE),
     ]
     late = [
-        state(api.ConnectionState.LIVE, reason="still"),
-        state(api.ConnectionState.AWAY, 2),
-        state(api.ConnectionState.AWAY, 3),
+        state(api.LinkState.LIVE, reason="still"),
+        state(api.LinkState.AWAY, 2),
+        state(api.LinkState.AWAY, 3),
     ]
     events = [event for event in printed_events(listening([], early, late), capsys) if event["event"] == "state"]
     assert [(event["state"], event["peers"]) for event in events] == [
@@ -133,13 +133,13 @@ def test_pending_message_in_the_history_is_reported_when_stored(capsys: pytest.C
 
 
 def test_refused_pending_message_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    refused = api.LineRefused("idwait", 7, Code.NOT_A_MEMBER, said("not a member"))
+    refused = api.LineRefused("idwait", 7, Code.NOT_A_MEMBER, details_of("not a member"))
     events = printed_events(listening([], [LIVE], [added(None, "wait"), refused]), capsys)
     assert events[-1] == {"event": "refused", "room": "general", "id": "idwait", "code": 100}
 
 
 def test_delayed_pending_message_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
-    waits = [api.LineDelayed("idwait", 7, Code.DISK_FULL, said("full"), again) for again in (False, True)]
+    waits = [api.LineDelayed("idwait", 7, Code.DISK_FULL, details_of("full"), again) for again in (False, True)]
     events = printed_events(listening([], [LIVE], [added(None, "wait"), *waits]), capsys)
     assert events[2:] == [{"event": "waits", "room": "general", "id": "idwait", "code": 200}]
 
@@ -194,7 +194,7 @@ def test_listens_on_a_known_profile_while_disconnected(capsys: pytest.CaptureFix
     client = fake(
         {api.ConnectCommand: refusal(api.ErrorKind.NO_SERVER), api.LoadLinesCommand: [line(1), line(2)]},
         {
-            api.ConnectCommand: [state(api.ConnectionState.AWAY)],
+            api.ConnectCommand: [state(api.LinkState.AWAY)],
             api.LoadLinesCommand: [added(None, "peer"), added(3), LIVE, added(4)],
         },
     )
@@ -213,14 +213,14 @@ def test_listens_on_a_known_profile_while_disconnected(capsys: pytest.CaptureFix
 def test_removal_or_refusal_ends_listening(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(listening([], [LIVE], [api.RoomRemoved(7)]), "listen", "general") == 4
     assert "general" in capsys.readouterr().err
-    out = state(api.ConnectionState.REFUSED, reason="the account is disabled")
+    out = state(api.LinkState.REFUSED, reason="the account is disabled")
     assert run(listening([], [LIVE], [out]), "listen", "general") == 4
     assert capsys.readouterr().err.splitlines()[-1] == "lanchat: the account is disabled"
 
 
 def test_text_output_prints_messages_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     late = [added(2, "a\nb: c"), api.LineChanged(line(2), "edit", 3, 2, "d")]
-    client = listening([1], [api.RoomLive(7, 1), state(api.ConnectionState.LIVE)], late)
+    client = listening([1], [api.RoomLive(7, 1), state(api.LinkState.LIVE)], late)
     assert run(client, "listen", "general", "--for", "0.2") == 0
     captured = capsys.readouterr()
     assert [item.partition("#")[2] for item in captured.out.splitlines()] == [
@@ -343,7 +343,7 @@ def test_chat_prints_pending_lines_on_disconnect(
     chat_room.keep_silent = True
 
     async def decided() -> int:
-        for event in (state(api.ConnectionState.AWAY), api.LineStored("m10", 7, 10)):
+        for event in (state(api.LinkState.AWAY), api.LineStored("m10", 7, 10)):
             chat_room.client._on_event(event)
         await asyncio.sleep(0.05)
         return 10

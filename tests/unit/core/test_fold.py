@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lanchat.core.config import DEFAULT_CONFIG, ClientConfig
 from lanchat.core.people.authors import Authors
 from lanchat.core.ports import ChainLink
 from lanchat.core.view import fold
@@ -20,7 +21,7 @@ ME = 7
 class Room:
     """A room that grows record by record, and its fold."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: ClientConfig = DEFAULT_CONFIG) -> None:
         self.log = FakeLog()
         self.store = MemoryLocalStore()
         self.users = {"me": (7, key_of(7)), "anna": (8, key_of(8)), "bob": (9, key_of(10))}
@@ -29,7 +30,7 @@ class Room:
             self.authors.learn_untrusted([self.log.enrol(key, user, name)])
         self.store.start_span(1, 0, self.log.hashes[1][0])
         self._n = 0
-        self.fold = RoomFold(1, self.store, self.authors, ME)
+        self.fold = RoomFold(1, self.store, self.authors, ME, config)
 
     def add(self, name: str, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -> int:
         """Adds a stored message; returns its number."""
@@ -223,9 +224,9 @@ def test_records_kept_in_memory_are_bounded(room: Room) -> None:
     assert len(room.fold._fresh) == 1
 
 
-def test_cached_numbers_are_bounded(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_numbers_are_bounded() -> None:
     """Also in a long-lived room: a dropped number is read again from the copy when needed."""
-    monkeypatch.setattr(fold, "LOOKED_MAX", 2 * CHUNK)
+    room = Room(ClientConfig(folded_max=2 * CHUNK))
     target = room.add("anna", "cake!")
     room.fold.note(room.log.records[1])
     room.add("bob", "👍", Kind.REACTION, target)

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import fields
 
+from lanchat.core.config import ClientConfig
 from lanchat.core.endpoints import SERVER
 from lanchat.core.events import Answered, ConnectionGivenUp, LinkStateChanged, RoomAccessEnded
-from lanchat.core.people import directory
-from lanchat.core.session import pages
 from lanchat.core.session.pages import PAGES_MAX, PagedRequest
 from lanchat.core.session.requests import RESULTS, Handler
 from lanchat.core.session.states import LinkState, Reason
@@ -29,8 +28,8 @@ def paged_log(rooms: int = ROOMS, page: int = 2) -> FakeLog:
     return log
 
 
-def live(log: FakeLog, store: MemoryLocalStore | None = None) -> Wire:
-    client = Wire(log, store or MemoryLocalStore())
+def live(log: FakeLog, store: MemoryLocalStore | None = None, config: ClientConfig | None = None) -> Wire:
+    client = Wire(log, store or MemoryLocalStore(), config=config)
     client.connect()
     assert client.run_until(lambda: client.core.state is LinkState.LIVE, 5)
     return client
@@ -93,12 +92,9 @@ def test_session_ends_without_the_further_pages() -> None:
 
 
 @pytest.mark.parametrize(("rooms", "place"), [([], b"\x00"), (range(2, 2 + LIST_ENTRIES_MAX), b"\xff")])
-def test_invalid_room_list_is_the_reason_for_the_session_end(
-    rooms: Sequence[int], place: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_room_list_is_the_reason_for_the_session_end(rooms: Sequence[int], place: bytes) -> None:
     """Not a lost connection, which is retried at once."""
-    monkeypatch.setattr(directory, "ROOMS_MAX", 100)
-    client = Wire(paged_log(), MemoryLocalStore())
+    client = Wire(paged_log(), MemoryLocalStore(), config=ClientConfig(rooms_max=100))
     client.hook = lambda direction, path, frame: direction == "down"
     client.connect()
     client.run_until(lambda: client.up)
@@ -132,9 +128,8 @@ def test_list_without_end_breaks_the_protocol() -> None:
         answer_with(client, [number.to_bytes(2, "big") for number in range(1, PAGES_MAX + 1)])
 
 
-def test_list_of_too_many_entries_breaks_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "ENTRIES_MAX", 100)
-    client = live(FakeLog())
+def test_list_of_too_many_entries_breaks_the_protocol() -> None:
+    client = live(FakeLog(), config=ClientConfig(entries_max=100))
     client.core.request(wire.ListMembers(1), client.now)
     client.hook = lambda direction, path, frame: False
     for page in range(1, 6):
@@ -174,7 +169,7 @@ def test_pages_of_every_paged_result_are_joined(result: type[Any]) -> None:
         asked.append((operation, handler))
         return len(asked)
 
-    PagedRequest(request, ask, lambda answer: None, answers.append).begin()
+    PagedRequest(request, ask, lambda answer: None, answers.append, 10).begin()
     asked[0][1](result(["first"], next=b"further"))
     assert [page.after for page, _handler in asked] == [b"", b"further"]
     asked[1][1](result(["second"]))

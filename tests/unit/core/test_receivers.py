@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.events import RecordsStored, RoomStopped, RoomWentLive, StopReason
@@ -318,14 +318,15 @@ def test_page_received_after_leaving_the_room_is_dropped() -> None:
     assert client.core._rooms._receivers == {}
 
 
-def test_kept_records_count_towards_the_total_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = live_wire(3)
+def test_kept_records_count_towards_the_total_bound() -> None:
+    config = ClientConfig()
+    client = live_wire(3, config=config)
     for _ in range(4):
         client.log.say()
     receive_and_disconnect(client, 5, 6)
     kept = receiver(client).aside_octets
     assert client.core._rooms._aside == {1: kept}
-    monkeypatch.setattr("lanchat.core.rooms.room_set.ASIDE_OCTETS_MAX", kept + 10)
+    force_setattr(config, "aside_octets", kept + 10)
     client.hook = lambda direction, path, frame: not isinstance(getattr(frame, "result", None), wire.Page)
     client.run_until(lambda: client.core.in_session and client.core._rooms._rooms[1].joined, 10)
     client.to_client(Transport.UDP, records_frame(client.log, 7))

@@ -20,12 +20,14 @@ from tests.support.fake_log import LOG_ID, FakeLog, Wire, key_of
 from tests.support.memory_local import MemoryLocalStore
 
 
-def live_wire(count: int = 0, *, store: MemoryLocalStore | None = None, **options: Any) -> Wire:
+def live_wire(
+    count: int = 0, *, store: MemoryLocalStore | None = None, config: ClientConfig | None = None, **options: Any
+) -> Wire:
     """A client that is live in one room of `count` records, with UDP open."""
     log = FakeLog(**options)
     for number in range(count):
         log.say(text=f"old {number}")
-    wire_ = Wire(log, store or MemoryLocalStore())
+    wire_ = Wire(log, store or MemoryLocalStore(), config=config)
     wire_.connect()
     assert wire_.run_until(lambda: wire_.core.state is LinkState.LIVE and wire_.core._link.udp_open, 5)
     wire_.run_for(2)

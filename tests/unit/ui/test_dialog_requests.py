@@ -6,7 +6,7 @@ from typing import Any
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.ui.dialogs.requests import DialogRequests
-from tests.support.problems import said
+from tests.support.problem_details import details_of
 
 READ = api.ListRoomsCommand()
 FIRST, SECOND = api.JoinRoomCommand(1), api.JoinRoomCommand(2)
@@ -31,7 +31,7 @@ class Network:
         self._waiting.pop(command)[0](result)
 
     def fail(self, command: api.Command[Any], text: str) -> None:
-        self._waiting.pop(command)[1](CommandError(ErrorKind.TIMEOUT, said(text)))
+        self._waiting.pop(command)[1](CommandError(ErrorKind.TIMEOUT, details_of(text)))
 
     def act(self, command: api.Command[Any]) -> None:
         self.requests.act(command, self.got.append)

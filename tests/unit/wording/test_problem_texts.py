@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lanchat import i18n
-from lanchat.app import problems
+from lanchat.app import command_errors
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.states import Reason
@@ -80,7 +80,7 @@ def test_each_server_code_has_a_text(language: str) -> None:
 
 def test_each_reason_of_the_link_has_a_problem() -> None:
     for reason in Reason:
-        found = problems.link_problem(reason)
+        found = command_errors.link_problem(reason)
         assert (found is None) is (reason is Reason.NONE)
 
 
@@ -180,9 +180,9 @@ def test_delayed_message_shows_the_local_time_to_the_minute(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        quota = problems.delayed(Code.USER_QUOTA, MINUTE + 12.5)
-        assert quota == problems.delayed(Code.USER_QUOTA, MINUTE + 59)
-        assert quota != problems.delayed(Code.USER_QUOTA, MINUTE + 60)
+        quota = command_errors.delayed(Code.USER_QUOTA, MINUTE + 12.5)
+        assert quota == command_errors.delayed(Code.USER_QUOTA, MINUTE + 59)
+        assert quota != command_errors.delayed(Code.USER_QUOTA, MINUTE + 60)
         text = details_text(quota)
     finally:
         monkeypatch.undo()
@@ -192,22 +192,22 @@ def test_delayed_message_shows_the_local_time_to_the_minute(
 
 
 def test_delayed_message_without_a_time_has_its_own_text() -> None:
-    text = details_text(problems.delayed(Code.LOG_FULL, MINUTE))
+    text = details_text(command_errors.delayed(Code.LOG_FULL, MINUTE))
     assert text.endswith("tell its administrator. The message is kept and goes by itself when there is room")
-    unknown = details_text(problems.delayed(9999, MINUTE))
+    unknown = details_text(command_errors.delayed(9999, MINUTE))
     assert unknown == "The server refused. The message is kept and goes by itself when there is room"
 
 
 def test_unknown_code_is_a_refusal() -> None:
-    assert details_text(problems.refused_with(9999)) == "The server refused"
-    assert problems.known_code(9999) is Code.BAD_REQUEST
+    assert details_text(command_errors.refused_with(9999)) == "The server refused"
+    assert command_errors.known_code(9999) is Code.BAD_REQUEST
 
 
 def test_input_rules_have_texts() -> None:
     rule = details_text(ProblemDetails.of(Problem.BAD_USER_NAME))
     assert rule == "A user name has up to 32 letters, digits, dots, hyphens and underscores"
-    assert error_text(problems.mistyped(ProtocolError("not an invite link"))).endswith("to its end")
-    assert error_text(problems.mistyped(ProtocolError("something else"))) == "something else"
+    assert error_text(command_errors.mistyped(ProtocolError("not an invite link"))).endswith("to its end")
+    assert error_text(command_errors.mistyped(ProtocolError("something else"))) == "something else"
 
 
 def test_errors_have_code_and_values() -> None:

@@ -27,7 +27,7 @@ from lanchat.protocol.text.names import (
     clean_user_name,
     tidy_name,
 )
-from lanchat.ui.kit.fields.problems import FieldName, FieldProblem
+from lanchat.ui.kit.fields.field_problems import FieldName, FieldProblem
 
 
 class NewAccount(RedactedStruct, frozen=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.app.problems import refused_with
+from lanchat.app.command_errors import refused_with
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
 from lanchat.protocol.limits import Limits

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
-from lanchat.ui.kit.fields.problems import FieldName
+from lanchat.ui.kit.fields.field_problems import FieldName
 from lanchat_server.admin.context import LocalActor
 from lanchat_server.admin.operations import perform
 from lanchat_server.core.refusals import Refused

@@ -3,6 +3,6 @@
 from lanchat.protocol.problems import Problem, ProblemDetails
 
 
-def said(text: str) -> ProblemDetails:
+def details_of(text: str) -> ProblemDetails:
     """Details that are shown as `text`, in every language."""
     return ProblemDetails.of(Problem.OTHER, reason=text)
