@@ -23,6 +23,7 @@ LIMITED_BROADCAST = "255.255.255.255"
 _INSIDE = re.compile(
     r"(docker|br-[0-9a-f]{12}|veth|virbr|vnet|lxc|lxd|cni|flannel|cali|podman|vboxnet|vmnet)", re.IGNORECASE
 )
+_OWN_NAME = re.compile(r"(?:.+\.)?localhost[46]?(?:\.localdomain[46]?)?\.?|ip6-(?:localhost|loopback)", re.IGNORECASE)
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 # The octets of SIO_UDP_CONNRESET (Windows, mstcpip.h).
 _SIO_UDP_CONNRESET = 0x9800000C
@@ -164,16 +165,34 @@ def outside_addresses() -> list[str]:
 
 def is_own(host: str) -> bool:
     """Whether a host is the computer itself on every computer."""
+    address = _numeric(host.partition("%")[0])
+    if address is None:
+        return _OWN_NAME.fullmatch(host) is not None
+    return address.is_loopback or address.is_unspecified
+
+
+def _numeric(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that the system takes a host for, also for short forms (127.1) and for IPv4 written as IPv6; None for
+    a name."""
     try:
-        return ip_address(host.partition("%")[0]).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host.lower().removesuffix(".").endswith("localhost")
+        with contextlib.suppress(OSError, UnicodeError):
+            return IPv4Address(socket.inet_aton(host))
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def invited_hosts(host: str) -> list[str]:
-    """What to write into an invite link for a server that this computer reaches at `host`."""
+    """What to write into an invite link for a server that this computer reaches at `host`: of a server on this computer
+    all addresses that others may reach."""
     host = host.partition("%")[0]
-    return (outside_addresses() or [socket.gethostname()]) if is_own(host) else [host]
+    address = _numeric(host)
+    own = is_own(host)
+    outside = outside_addresses() if address is not None or own else []
+    if own:
+        return outside or [socket.gethostname()]
+    return outside if str(address) in outside else [host]
 
 
 def _towards(host: str, family: socket.AddressFamily) -> str:

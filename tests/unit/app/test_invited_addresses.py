@@ -67,6 +67,28 @@ def test_outside_addresses_omit_local_ones(
     assert interfaces.outside_addresses() == expected
 
 
+OWN = """127.0.0.1 127.1 127.255.0.9 2130706433 0x7f000001 0 0.0.0.0 :: ::1 ::ffff:127.0.0.1 localhost LOCALHOST.
+chat.localhost localhost.localdomain localhost4 localhost6.localdomain6 ip6-localhost ip6-loopback"""
+
+
+@pytest.mark.parametrize("host", OWN.split())
+def test_invite_link_never_contains_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters({"lo": ["127.0.0.1"], "eth0": ["192.168.1.5"]}))
+    assert interfaces.invited_hosts(host) == ["192.168.1.5"]
+    monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters({"lo": ["127.0.0.1", "::1"]}))
+    assert interfaces.invited_hosts(host) == [socket.gethostname()]
+
+
+@pytest.mark.parametrize("host", ["192.168.1.5", "10.8.0.2", "fd00::5", "fd00:0::5"])
+def test_server_on_this_computer_is_invited_to_by_all_its_addresses(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    found = {"lo": ["127.0.0.1"], "eth0": ["192.168.1.5", "fd00::5"], "tun0": ["10.8.0.2"]}
+    monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters(found))
+    monkeypatch.setattr(interfaces, "_towards", lambda host, family: "10.8.0.2")
+    assert interfaces.invited_hosts(host) == ["10.8.0.2", "192.168.1.5", "fd00::5"]
+    for other in ("192.168.1.6", "chat.example", "notlocalhost", "fe80::9"):
+        assert interfaces.invited_hosts(other) == [other]
+
+
 def test_client_on_the_server_computer_invites_by_outside_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ifaddr.get_adapters", lambda: adapters({"eth0": ["192.168.1.5", "fd00::5"]}))
     view = server_view(Candidate("127.0.0.1", 47400, "Office", "probe"), "ab" * 32, api.Trust.PINNED)
