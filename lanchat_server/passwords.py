@@ -5,8 +5,8 @@ and the number of callers that wait for one is bounded: a flood of log-ins gets 
 libsodium does it, a quarter quicker than others do the same; it knows one lane only, so OpenSSL does what has several.
 
 The same password typed on another keyboard may come in other code points (é as one or two). Both sides are brought to
-one form first, that of RFC 8265 (OpaqueString): NFC, and every kind of space is the common one. Compatibility forms
-stay apart: NFKC would make different passwords equal.
+one form first (`password_form`), and marks that were copied along with it do not count. Compatibility forms stay apart:
+NFKC would make different passwords equal.
 
 Accounts that were imported from the original program had the MD5 of the password, in hex. What is kept of that is the
 Argon2id hash of these 32 digits, after the mark `$md5`; the next log-in puts that of the password itself in its place.
@@ -18,7 +18,6 @@ import hashlib
 import os
 import re
 import secrets
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -28,7 +27,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from nacl import bindings
 from nacl.exceptions import InvalidkeyError
 
-from lanchat.protocol.text.cleaning import normal
+from lanchat.protocol.text.names import password_form
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -170,5 +169,4 @@ def _matches(password: bytes, stored: _Stored) -> bool:
 
 
 def _octets(password: str) -> bytes:
-    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
-    return normal("NFC", spaced).encode("utf-8", "surrogatepass")
+    return password_form(password).encode("utf-8", "surrogatepass")

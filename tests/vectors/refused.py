@@ -204,7 +204,7 @@ NAMES = {
         ["", " ", "a b", "x" * 33, "a\u202eb", "an\u200dna", "a/b", "💡"],
     ),
     "room": (["general", "Plan B 💡", "x" * 64], ["", "@here", "#room", "x" * 65, "a\nb", "\u0301a", "\u200b"]),
-    "password": (["8 signs!", "пароль12", "x" * 512], ["", "7 signs", "x" * 513, "e\u0301" * 7]),
+    "password": (["8 signs!", "пароль12", "x" * 512], ["", "7 signs", "x" * 513, "e\u0301" * 7, "7 signs\u202c"]),
 }
 
 

@@ -40,6 +40,8 @@ _DOTTED = re.compile(
     "[\u0316-\u0319\u031c-\u0320\u0323-\u0328\u032d-\u0333]*)\u0307+"
 )
 _DOTLESS = str.maketrans("\u0131\u0237", "ij")
+# All characters of the category Zs but the common space.
+_SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 # What is longer is no name, whatever is left out of it.
 _UNTIDY_MAX = 4096
 _USER_PUNCTUATION = frozenset("._-")
@@ -123,10 +125,16 @@ def clean_email(address: str) -> str:
     return address
 
 
+def password_form(password: str) -> str:
+    """The form in which passwords are compared, that of RFC 8265 (OpaqueString): NFC, each blank the common one, and
+    without characters that are drawn as nothing, which ride along with what is copied."""
+    return texts.normal("NFC", _SPACES.sub(" ", IGNORED.sub("", password)))
+
+
 def check_password(password: str) -> None:
     """Raise ProtocolError unless the password has 8 characters or more and at most 512 octets."""
     # An accent may come as a character of its own: it makes no password longer.
-    if min(len(password), len(texts.normal("NFC", password))) < PASSWORD_MIN_CHARACTERS:
+    if min(len(password), len(password_form(password))) < PASSWORD_MIN_CHARACTERS:
         raise ProtocolError("password too short")
     if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_OCTETS_MAX:
         raise ProtocolError("password too long")

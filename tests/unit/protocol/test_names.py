@@ -192,7 +192,15 @@ def test_texts_may_contain_joiners_and_direction_marks() -> None:
 def test_passwords_are_checked_by_length() -> None:
     for password in ("x" * 8, "x" * 512, "пароль12", "\N{GRINNING FACE}" * 128, "        "):
         names.check_password(password)
-    for password in ("", "x" * 7, "e\u0301" * 7, "x" * 513, "\N{GRINNING FACE}" * 129):
+    for password in (
+        "",
+        "x" * 7,
+        "e\u0301" * 7,
+        "x" * 7 + "\u202c",
+        "\u200b" * 8,
+        "x" * 513,
+        "\N{GRINNING FACE}" * 129,
+    ):
         with pytest.raises(ProtocolError):
             names.check_password(password)
 

@@ -25,6 +25,7 @@ from lanchat.protocol.text.names import (
     clean_email,
     clean_room_name,
     clean_user_name,
+    password_form,
     tidy_name,
 )
 from lanchat.ui.kit.fields.field_problems import FieldName, FieldProblem
@@ -77,7 +78,7 @@ def password_problem(password: str, again: str) -> str:
         check_password(password)
     except ProtocolError as error:
         return password_rule(error)
-    if password != again:
+    if password_form(password) != password_form(again):
         return _("The two passwords differ.")
     return ""
 
