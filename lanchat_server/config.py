@@ -29,7 +29,16 @@ from lanchat.protocol.datagram.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import MESSAGE_RATE_MAX, SERVER_NAME_MAX, Limits
 from lanchat.protocol.redacted import RedactedStruct
-from lanchat.protocol.text.cleaning import TextError, character_name, clean_line, decode_text_untrusted, first_unseen
+from lanchat.protocol.text.cleaning import (
+    SURROGATE,
+    TextError,
+    character_name,
+    clean_line,
+    decode_text_untrusted,
+    first_unseen,
+    tidy_path,
+    without_unseen,
+)
 from lanchat.protocol.text.identity import DEFAULT_PORT, tidy_address
 from lanchat.protocol.text.names import clean_display_name, inert, tidy_name
 
@@ -147,12 +156,17 @@ def _sender(value: str) -> str:
 
 def _registration(value: str) -> Registration:
     try:
-        return Registration[value.upper()]
+        return Registration[without_unseen(value).upper()]
     except KeyError:
         raise ValueError(_expected(Registration)) from None
 
 
+def _word(value: str) -> str:
+    return without_unseen(value).lower()
+
+
 def _path(value: str) -> Path:
+    value = tidy_path(value)
     if not value:
         raise ValueError(_expected(Path))
     return Path(value).expanduser()
@@ -175,6 +189,7 @@ def server_name(value: str) -> str:
 
 def time_of_day(value: str) -> str:
     """HH:MM; raises ValueError."""
+    value = without_unseen(value)
     if not re.fullmatch(_TIME_OF_DAY, value):
         raise ValueError(_expected(_TYPES["backup_time"]))
     return value
@@ -182,7 +197,13 @@ def time_of_day(value: str) -> str:
 
 def database_url(value: str) -> str:
     """A database URL of a kind that the server knows; raises ValueError. It never says the URL: a password is in it."""
-    url = value.strip("\ufeff\r\n")
+    if SURROGATE.search(value):
+        raise ValueError(_("UTF-8 text"))
+    url = tidy_path(value.strip()).strip()
+    if not url.startswith("sqlite:"):
+        # A password may have any character; what follows it has none that is not seen.
+        account, at, place = url.rpartition("@")
+        url = account + at + without_unseen(place)
     scheme, separator, rest = url.partition("://")
     if not separator or not rest or scheme not in DATABASE_SCHEMES:
         raise ValueError(_("a database URL such as mysql://user:password@host/name"))
@@ -254,11 +275,11 @@ _READERS: dict[str, Callable[[str], object]] = {
     "backup_folder": _path,
     "backup_time": time_of_day,
     "registration": _registration,
-    "log_level": str.lower,
+    "log_level": _word,
     "smtp.host": tidy_address,
     "smtp.user": clean_line,
     "smtp.sender": _sender,
-    "smtp.security": str.lower,
+    "smtp.security": _word,
 }
 
 

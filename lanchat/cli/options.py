@@ -10,6 +10,7 @@ from typing import Any
 
 from lanchat.i18n import LANGUAGES, _
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text.cleaning import tidy_path
 from lanchat.protocol.text.identity import (
     clean_fingerprint,
     is_invite,
@@ -77,9 +78,10 @@ def _common(parser: argparse.ArgumentParser) -> None:
     invite = _checked(tidy_address, parse_invite_untrusted, N_("{value} is not an invite link lanchat://…"))
     add("--invite", _("connect to and accept exactly the server of this link"), metavar="LINK", type=invite)
     add("--accept-new", _("accept a new server without asking; never a changed one"), action="store_true")
-    add("--profile", _("a separate person on the same computer"), metavar="DIR")
+    add("--profile", _("a separate person on the same computer"), metavar="DIR", type=tidy_path)
     add("--user", _("the user name"), metavar="NAME")
-    add("--password-file", _("the password is this file's first line; else LANCHAT_PASSWORD"), metavar="FILE")
+    text = _("the password is this file's first line; else LANCHAT_PASSWORD")
+    add("--password-file", text, metavar="FILE", type=tidy_path)
     add("--timeout", _("how long to wait, in seconds"), metavar="S", type=seconds)
     add("--json", _("one JSON object a line on stdout"), action="store_true")
     port = whole_number(1, 65535)
@@ -130,7 +132,7 @@ def _recover(parser: argparse.ArgumentParser) -> None:
 
 def _password(parser: argparse.ArgumentParser) -> None:
     help = _("the new password is this file's first line; else LANCHAT_NEW_PASSWORD")
-    parser.add_argument("--new-password-file", metavar="FILE", help=help)
+    parser.add_argument("--new-password-file", metavar="FILE", type=tidy_path, help=help)
     help = _("shut out all other devices of the account, too")
     parser.add_argument("--revoke-devices", action="store_true", help=help)
 
@@ -230,7 +232,8 @@ def _search(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     _room(parser)
-    parser.add_argument("file", metavar="FILE", help=_("JSON Lines for .jsonl, .ndjson and .json, else text"))
+    help = _("JSON Lines for .jsonl, .ndjson and .json, else text")
+    parser.add_argument("file", metavar="FILE", type=tidy_path, help=help)
 
 
 def _window(parser: argparse.ArgumentParser) -> None:

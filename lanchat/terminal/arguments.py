@@ -10,11 +10,13 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from lanchat import i18n
 from lanchat.about.version import version_line
 from lanchat.i18n import _
+from lanchat.protocol.text.cleaning import tidy_path, without_unseen
 from lanchat.terminal.exits import USAGE
 from lanchat.terminal.output import OutputWriter
 
@@ -28,6 +30,10 @@ def N_(text: str) -> str:
 WINDOW_OPTION = "--check-window"
 # In names of options that people guess.
 _SECRETS = ("pass", "pwd", "secret", "token")
+# As clients of databases take it; what begins so and is long is an option with a hyphen too few.
+_ATTACHED_PASSWORD = re.compile("-p(?!ass|ort|rofile|ublic|olicy).")
+# Of any kind that databases have, alone or behind an option.
+_DATABASE_URL = re.compile("(?:-[^=]*=)?(?:mysql|mariadb|postgres)[a-z0-9+]*:", re.IGNORECASE)
 ARGPARSE = (
     N_("usage: "),
     N_("options"),
@@ -87,27 +93,44 @@ class Parser(argparse.ArgumentParser):
 def _without_secrets(message: str, arguments: Sequence[str]) -> str:
     """A complaint that repeats an argument, without what may be account and password of a URL, and without what was
     given to an option that there is not, such as --password."""
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        hidden = _hidden(before, argument)
+    pieces = _pieces_of_urls(arguments)
+    for place, (before, argument) in enumerate(zip(["", *arguments], arguments, strict=False)):
+        hidden = "***" if place in pieces else _hidden(before, argument)
         if argument and hidden != argument:
             message = message.replace(repr(argument), repr(hidden))
             message = hidden.join(re.split(rf"(?<!\S){re.escape(argument)}(?!\S)", message))
     return message
 
 
+def _pieces_of_urls(arguments: Sequence[str]) -> set[int]:
+    """Which arguments are the rest of a database URL that was cut at a blank in its password, as it was not quoted."""
+    pieces: set[int] = set()
+    begun: int | None = None
+    for place, argument in enumerate(arguments):
+        if begun is not None and "@" in argument:
+            pieces |= set(range(begun + 1, place + 1))
+            begun = None
+        elif _DATABASE_URL.match(argument):
+            begun = None if "@" in argument else place
+    return pieces
+
+
 def _hidden(before: str, argument: str) -> str:
+    if _ATTACHED_PASSWORD.match(argument):
+        return "-p***"
     name, equals, _value = argument.partition("=")
     if equals and _names_secret(name):
         return f"{name}=***"
     if not argument.startswith("-") and _names_secret(before):
         return "***"
     head, _colon, rest = argument.partition(":")
-    return f"{head}:***" if "@" in rest else argument
+    return f"{head}:***" if "@" in rest or _DATABASE_URL.match(argument) else argument
 
 
 def _names_secret(option: str) -> bool:
     name = option.casefold()
-    return name.startswith("-") and not name.endswith("-file") and any(word in name for word in _SECRETS)
+    named = name in ("-p", "--pw") or any(word in name for word in _SECRETS)
+    return name.startswith("-") and not name.endswith("-file") and named
 
 
 def one_line(text: str) -> str:
@@ -217,7 +240,7 @@ def language_of(argv: Sequence[str]) -> str | None:
 def seconds(text: str) -> float:
     """A duration above 0."""
     try:
-        value = float(text)
+        value = float(without_unseen(text))
     except ValueError:
         value = math.nan
     if not 0 < value < 1e9:
@@ -225,11 +248,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def file_path(text: str) -> Path:
+    """The path of a file or folder."""
+    return Path(tidy_path(text))
+
+
 def whole_number(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:
     """A reader of whole numbers in a range."""
 
     def read(text: str) -> int:
-        value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+        digits = without_unseen(text)
+        value = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else -1
         if not low <= value <= high:
             wanted = _("a whole number from {low} to {high}").format(low=low, high=high)
             if high == 2**63 - 1:

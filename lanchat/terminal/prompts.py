@@ -20,8 +20,9 @@ from lanchat.i18n import _
 from lanchat.i18n.input_rules import not_text
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.text.cleaning import decode_text_untrusted
-from lanchat.terminal.exits import USAGE, CliError
+from lanchat.protocol.text.cleaning import SURROGATE, clean_breaks, decode_text_untrusted
+from lanchat.protocol.text.names import password_form
+from lanchat.terminal.exits import FAILED, USAGE, CliError
 from lanchat.terminal.line_editor import LineDisplay, LineEditor, picture, rows_of
 
 PASSWORD_VARIABLE = "LANCHAT_PASSWORD"  # noqa: S105 - the name of a variable
@@ -81,6 +82,15 @@ def terminal_kept() -> Iterator[None]:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
+@contextlib.contextmanager
+def _text_only() -> Iterator[None]:
+    """Raises CliError for what is no UTF-8: a terminal with another character set."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise CliError(FAILED, _("Standard input is not UTF-8 text")) from None
+
+
 async def ask(question: str) -> str:
     """A line that the person typed; empty at the end of input."""
 
@@ -89,7 +99,8 @@ async def ask(question: str) -> str:
         sys.stderr.flush()
         return sys.stdin.readline().strip()
 
-    return await in_daemon_thread(read)
+    with _text_only():
+        return await in_daemon_thread(read)
 
 
 async def agree(question: str) -> bool:
@@ -99,7 +110,7 @@ async def agree(question: str) -> bool:
 
 
 async def _ask_password(question: str) -> str:
-    with terminal_kept():
+    with terminal_kept(), _text_only():
         try:
             return await in_daemon_thread(lambda: getpass.getpass(question + ": "))
         except EOFError:
@@ -111,7 +122,7 @@ def read_password_file(file: str) -> str:
     try:
         with Path(file).open("rb") as stream:
             octets = stream.readline(PASSWORD_FILE_MAX)
-        password = decode_text_untrusted(octets).rstrip("\r\n")
+        password = clean_breaks(decode_text_untrusted(octets)).partition("\n")[0]
     except ProtocolError as error:
         raise _unreadable(file, not_text(error)) from None
     except (OSError, ValueError) as error:
@@ -127,8 +138,11 @@ def _unreadable(file: str, reason: str) -> CliError:
 
 
 def _variable(name: str) -> str:
-    """A password from the environment, without what a file or a program left around it."""
-    return os.environ.get(name, "").removeprefix("\ufeff").rstrip("\r\n")
+    """A password from the environment, without what a file or a program left around it. Raises CliError."""
+    value = os.environ.get(name, "").removeprefix("\ufeff").rstrip("\r\n")
+    if SURROGATE.search(value):
+        raise CliError(USAGE, _("{variable} is not UTF-8 text").format(variable=name))
+    return value
 
 
 class PasswordSource:
@@ -156,7 +170,7 @@ class PasswordSource:
             return self._given
         while True:
             first = await _ask_password(_("New password"))
-            if first == await _ask_password(_("The same once more")):
+            if password_form(first) == password_form(await _ask_password(_("The same once more"))):
                 return first
             print(_("These two differ"), file=sys.stderr)
 

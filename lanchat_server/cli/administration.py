@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from lanchat.i18n import _
+from lanchat.i18n.input_rules import bad_character
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.limits import USER_NAME_MAX
+from lanchat.protocol.text.cleaning import TextError, check_surrogates, without_unseen
 from lanchat.terminal.exits import FAILED, CliError
 from lanchat_server.admin.run import AdminError, Administration, Refused
 from lanchat_server.config import ServerConfig
@@ -33,8 +35,11 @@ def administration(settings: ServerConfig, user: str = "") -> Iterator[Administr
 def account_named(admin: Administration, name: str) -> wire.AccountDetails:
     """Raises CliError when there is none."""
     try:
+        check_surrogates(name)
         if len(name) <= 2 * USER_NAME_MAX:
             return admin.ask(wire.FindAccount(name), wire.AccountResult).account
+    except TextError as error:
+        raise CliError(FAILED, bad_character(error)) from None
     except Refused as refused:
         if refused.code is not Code.NOT_FOUND:
             raise
@@ -48,7 +53,7 @@ def names_of_accounts(admin: Administration) -> dict[int, str]:
 
 def one_id(ids: "list[bytes]", typed: str, otherwise: str) -> bytes:
     """The one id that begins with what was typed. Raises CliError."""
-    begin = typed.strip().lower()
+    begin = without_unseen(typed).lower()
     found = [id for id in ids if id.hex().startswith(begin)]
     if len(begin) < ID_DIGITS_MIN or len(found) != 1:
         raise CliError(FAILED, otherwise)

@@ -14,7 +14,7 @@ from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol.errors import ProtocolError
-from lanchat.terminal.arguments import Parser
+from lanchat.terminal.arguments import Parser, file_path
 from lanchat.terminal.exits import DONE, FAILED, CliError
 from lanchat.terminal.output import OutputWriter, shown
 from lanchat_server.config import ServerConfig
@@ -40,7 +40,7 @@ def _field(text: str) -> tuple[str, str]:
 
 
 def _table_options(parser: Parser, fields: str) -> None:
-    parser.add_argument("file", metavar="FILE", type=Path, help=_("a CSV file, or an SQL dump"))
+    parser.add_argument("file", metavar="FILE", type=file_path, help=_("a CSV file, or an SQL dump"))
     parser.add_argument("--format", choices=("csv", "sql"), help=_("what the file is; else by its name"))
     parser.add_argument("--table", metavar="NAME", help=_("the table in an SQL dump; else by its name and columns"))
     text = _("which column is which, where the name does not tell; may be given again. Fields: {fields}")
@@ -63,7 +63,9 @@ def messages_options(parser: Parser) -> None:
     parser.add_argument(
         "--room", default="", metavar="ROOM", help=_("for messages that name none; else the first room")
     )
-    parser.add_argument("--users", metavar="FILE", type=Path, help=_("the table of users, where messages have numbers"))
+    parser.add_argument(
+        "--users", metavar="FILE", type=file_path, help=_("the table of users, where messages have numbers")
+    )
     text = _("make a disabled account for each author that has none")
     parser.add_argument("--make-accounts", action="store_true", help=text)
     parser.add_argument("--utc", action="store_true", help=_("times are UTC, not those of this computer's zone"))

@@ -9,19 +9,21 @@ import argparse
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanchat.i18n import LANGUAGES, _, set_language
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.interrupts import STOP_SIGNALS
+from lanchat.protocol.text.cleaning import tidy_path
+from lanchat.protocol.text.identity import tidy_address
 from lanchat.terminal.arguments import (
     N_,
     CommandSpec,
     Parser,
     add_command,
     build_parser,
+    file_path,
     language_of,
     one_line,
     option_group,
@@ -57,11 +59,11 @@ def _reader(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def _common(parser: Parser) -> None:
     add = option_group(parser, _("common options, before or after the command"))
-    add("--config", _("a TOML file; each option can stand there too"), metavar="FILE", type=Path)
+    add("--config", _("a TOML file; each option can stand there too"), metavar="FILE", type=file_path)
     database = _reader(config.database_url)
     text = _("the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name")
     add("--database", text, metavar="URL", type=database)
-    add("--data-dir", _("where keys and the embedded database are"), metavar="DIR", type=Path)
+    add("--data-dir", _("where keys and the embedded database are"), metavar="DIR", type=file_path)
     add("--json", _("one JSON object a line on stdout"), action="store_true", dest="json_output")
     add("--language", _("the language of messages and help"), choices=LANGUAGES)
 
@@ -69,7 +71,7 @@ def _common(parser: Parser) -> None:
 def _run_options(parser: Parser) -> None:
     add = option_group(parser, _("options of the server"))
     add("--name", _("the name that people see; else the computer's"), metavar="NAME", type=_reader(config.server_name))
-    add("--host", _("the address to listen on; else all"), metavar="ADDR")
+    add("--host", _("the address to listen on; else all"), metavar="ADDR", type=tidy_address)
     port = whole_number(0, 65535)
     add("--port", _("the port for TCP and UDP; 0: any free one"), metavar="N", type=port)
     add("--public-host", _("the address in invite links"), metavar="HOST", type=_reader(config.public_hosts))
@@ -77,7 +79,7 @@ def _run_options(parser: Parser) -> None:
     add("--discovery-port", _("the port on which clients search"), metavar="N", type=whole_number(1, 65535))
     text = _("wait while another server has the database, and take over when it is gone")
     add("--standby", text, action="store_true")
-    add("--backup-folder", _("write a backup into this folder every night"), metavar="DIR", type=Path)
+    add("--backup-folder", _("write a backup into this folder every night"), metavar="DIR", type=file_path)
     add("--backup-keep", _("how many of them are kept"), metavar="N", type=whole_number(1, 10_000))
     text = _("when it is made, by this computer's clock")
     add("--backup-time", text, metavar="HH:MM", type=_reader(config.time_of_day))
@@ -87,7 +89,7 @@ def _run_options(parser: Parser) -> None:
 def _url_in(file: str) -> str:
     """The database URL in the first line of a file, for argparse."""
     try:
-        lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
+        lines = file_path(file).read_text(encoding="utf-8-sig").splitlines()
         return config.database_url(lines[0] if lines else "")
     except OSError as error:
         reason = os_error_text(error)
@@ -108,12 +110,12 @@ def _init_db(parser: Parser) -> None:
 
 
 def _file(parser: Parser) -> None:
-    parser.add_argument("file", metavar="FILE", type=Path, help=_("the backup"))
+    parser.add_argument("file", metavar="FILE", type=file_path, help=_("the backup"))
 
 
 def _backup(parser: Parser) -> None:
-    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help=_("the backup"))
-    parser.add_argument("--to", metavar="DIR", type=Path, help=_("a folder instead, for a file named by the time"))
+    parser.add_argument("file", metavar="FILE", type=file_path, nargs="?", help=_("the backup"))
+    parser.add_argument("--to", metavar="DIR", type=file_path, help=_("a folder instead, for a file named by the time"))
     text = _("how many of the backups in the folder are kept; else all")
     parser.add_argument("--keep", metavar="N", type=whole_number(1, 10_000), help=text)
 
@@ -170,7 +172,7 @@ def _users(parser: Parser) -> None:
     adding.add_argument("--email", default="", metavar="E", help=_("for a forgotten password"))
     adding.add_argument("--display-name", default="", metavar="D", help=_("the name that others see"))
     text = _("the password is this file's first line; else LANCHAT_PASSWORD, else asked")
-    adding.add_argument("--password-file", metavar="FILE", help=text)
+    adding.add_argument("--password-file", metavar="FILE", type=tidy_path, help=text)
     add("disable", _("shut an account out at once"), "USER", f"{PROGRAM} users disable anna")
     add("enable", _("let a disabled account in again"), "USER", f"{PROGRAM} users enable anna")
     role = add("set-role", _("change what an account may do"), "USER ROLE", f"{PROGRAM} users set-role anna moderator")

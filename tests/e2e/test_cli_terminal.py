@@ -91,6 +91,9 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def type_octets(self, octets: bytes) -> None:
+        os.write(self._master, octets)
+
     def type_secret(self, text: str) -> None:
         """Type text that no output may contain, this terminal's included."""
         guard.word(text, "typed secret")
@@ -153,6 +156,22 @@ def test_declined_server_ends_login_with_5(server: ServerProcess, tmp_path: Path
         terminal.type("\n")
         terminal.expect("The server was not accepted")
         assert terminal.wait() == 5
+
+
+def test_undecodable_answers_are_one_error_line(server: ServerProcess, tmp_path: Path) -> None:
+    login = ["login", "--user", "anna", "--server", server.address]
+    with Terminal(login, tmp_path / "question") as terminal:
+        terminal.expect("same words? [yes/no]")
+        terminal.type_octets(b"caf\xe9\n")
+        terminal.expect("lanchat: Standard input is not UTF-8 text\r\n")
+        assert terminal.wait() == 1
+        assert "Traceback" not in terminal.screen
+    with Terminal([*login, "--accept-new"], tmp_path / "password") as terminal:
+        terminal.expect("Password:")
+        terminal.type_octets(b"caf\xe9\n")
+        terminal.expect("lanchat: Standard input is not UTF-8 text\r\n")
+        assert terminal.wait() == 1
+        assert terminal.echoes()
 
 
 def test_ctrl_c_at_prompts_restores_echo(server: ServerProcess, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ FILE_MAX, FUNCTION_MAX = 400, 40
 # The most lines that each may have.
 FILES = {
     "lanchat_server/cli/main.py": (450, "the grammar of every command, once"),
-    "lanchat_server/config.py": (430, "every setting once: its field, its key, its reader"),
+    "lanchat_server/config.py": (440, "every setting once: its field, its key, its reader"),
     "lanchat/cli/options.py": (420, "the grammar of every command, once"),
     "lanchat/ui/assembly.py": (420, "what the window is put together from"),
     "lanchat/ui/model/entry.py": (420, "the steps from an empty window to a log-in"),

@@ -69,6 +69,9 @@ IGNORED = re.compile(
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _UNSEEN = re.compile(f"{IGNORED.pattern}|[\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+# Direction marks, zero width spaces and byte order marks; not what an emoji at the end of a name needs.
+_BESIDE_PATH = "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
+_AROUND_PATH = re.compile(f"^{_BESIDE_PATH}|{_BESIDE_PATH}\\Z")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # Scripts whose letters take another shape beside each other, from Arabic to Adlam: joiners choose the shape.
 _CURSIVE = (
@@ -228,15 +231,31 @@ def clean_text(text: str) -> str:
     """The text without what rides along unseen, with `\\n` as its only line break."""
     if text.isascii() and text.isprintable():
         return text
-    text = _LINE_BREAK.sub("\n", _ESCAPE.sub("", text))
+    text = clean_breaks(_ESCAPE.sub("", text))
     if _BIDI_MARK.search(text) and not _HAS_RIGHT_TO_LEFT.search(text):
         text = _BIDI_MARK.sub("", text)
     return _with_wanted(_NEVER.sub(lambda match: match.group(1) or "", text))
 
 
+def clean_breaks(text: str) -> str:
+    """The text with `\\n` as its only line break."""
+    return _LINE_BREAK.sub("\n", text)
+
+
 def clean_line(text: str) -> str:
     """As `clean_text`, in one line and without blanks at its ends."""
     return clean_text(text).replace("\n", " ").replace("\t", " ").strip()
+
+
+def without_unseen(text: str) -> str:
+    """As `clean_line`, without joiners and selectors too: for numbers, codes and words of settings."""
+    return IGNORED.sub("", clean_line(text))
+
+
+def tidy_path(path: str) -> str:
+    """A path that somebody typed or pasted, without the marks at its ends: Windows puts U+202A before one that is
+    copied from a file's properties. Within it they may belong to a name."""
+    return _AROUND_PATH.sub("", path)
 
 
 def check_surrogates(text: str) -> None:

@@ -157,6 +157,27 @@ SECRET = "Zq9§Xwv§K7"
 @pytest.mark.parametrize(
     "argv",
     [
+        ["--database", "mysql://user:Zq9§", "Xwv§K7@host/chat"],
+        ["--database=mysql://user:a", "Zq9§", "Xwv§@", "K7x9@host/chat", "run"],
+        ["copy-database", "mysql://user:Zq9§", "Xwv§K7@host/chat", "sqlite:///a"],
+        ["init-db", "--admin-url", "mariadb://root:Zq9§", "Xwv§", "K7x9@host"],
+        ["init-db", "mysql://user:Zq9§Xwv§"],
+        ["init-db", "-uroot", "-pZq9§Xwv§"],
+        ["users", "add", "anna", "-p", "Zq9§Xwv§"],
+        ["users", "add", "anna", "--pw", "Zq9§Xwv§"],
+    ],
+)
+def test_usage_error_hides_passwords_that_a_shell_cut(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        server_parser().parse_args(argv)
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert not any(part in err for part in ("Zq9", "Xwv", "K7")), err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
         ["users", "add", "anna", "--password", SECRET],
         ["users", "add", "anna", f"--password={SECRET}"],
         ["users", "add", "anna", f"--Passwd={SECRET}"],
