@@ -144,7 +144,7 @@ def decode_untrusted(octets: bytes, columns: Columns) -> str:
         return octets.decode(_ENCODINGS[0])
     except UnicodeDecodeError:
         # A dump of UTF-8 may have octets of other columns in it, as pictures.
-        text = octets.decode("utf-8", "surrogateescape")
+        text = octets.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         return text if declared or _is_mostly(text) else octets.decode(_ENCODINGS[1], "replace")
 
 
@@ -156,7 +156,7 @@ def _is_mostly(text: str) -> bool:
 
 def _decode(octets: bytes, charset: str) -> str:
     try:
-        return octets.decode("utf-8-sig" if charset == "utf-8" else charset)
+        return octets.decode(charset).removeprefix("\ufeff")
     except (UnicodeError, LookupError):
         raise TableError(f"not {charset}") from None
 

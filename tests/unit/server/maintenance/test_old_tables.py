@@ -40,6 +40,17 @@ def test_given_columns_and_charset() -> None:
     assert fields("кто,x\nАнна,1\n".encode("koi8-r"), columns=columns) == [{"name": "Анна", "password": "1"}]
 
 
+@pytest.mark.parametrize("charset", [None, "utf-8", "UTF-8", "utf8"])
+@pytest.mark.parametrize("rest", ["", ",\udcff\udcd8"])
+def test_byte_order_mark_is_no_part_of_the_first_name(charset: str | None, rest: str) -> None:
+    octets = f"\ufeffname,password\nИван,b{rest}\n".encode("utf-8", "surrogateescape")
+    if charset and rest:
+        with pytest.raises(TableError):
+            fields(octets, columns=Columns("csv", charset=charset))
+    else:
+        assert fields(octets, columns=Columns("csv", charset=charset)) == [{"name": "Иван", "password": "b"}]
+
+
 def test_csv_without_a_line_of_names() -> None:
     columns = Columns("csv", {"name": "2", "password": "3"})
     assert fields(f"1,anna,{MD5}\n2,boris,{MD5},more\n3,short\n", columns=columns) == [
