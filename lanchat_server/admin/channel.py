@@ -24,16 +24,16 @@ again.
 
 import asyncio
 import contextlib
-import hmac
 import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
 from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
 from lanchat.platform.files import replace_file
+from lanchat.platform.proofs import NONCE, field_in_untrusted, is_proof, nonce_in_untrusted, proof_in_untrusted, prove
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
@@ -69,8 +69,6 @@ SILENCE_MAX = 10.0
 # A backup reads everything: 10 million messages are some 5 GB, which a slow disk takes half an hour for.
 BACKUP_TIMEOUT = 3600.0
 
-# Octets of the number that an end draws.
-NONCE = 32
 _READ = 64 * 1024
 
 T = TypeVar("T")
@@ -98,21 +96,6 @@ async def _with_signs_of_life(work: Coroutine[Any, Any, T], writer: asyncio.Stre
 
 def _line(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer).encode() + b"\n"
-
-
-def prove(token: str, who: str, command_nonce: str, server_nonce: str) -> str:
-    """What shows that `who` ("server" or "command") of a connection knows the token."""
-    return hmac.digest(token.encode(), f"{who} {command_nonce} {server_nonce}".encode(), "sha256").hex()
-
-
-def is_proof(found: object, expected: str) -> bool:
-    """Compared in constant time; whatever else is found is none."""
-    return isinstance(found, str) and hmac.compare_digest(found.encode(errors="replace"), expected.encode())
-
-
-def is_nonce(found: object) -> TypeGuard[str]:
-    """Whether an end may have drawn this."""
-    return isinstance(found, str) and len(found) == 2 * NONCE and found.isascii()
 
 
 class AdminChannel:
@@ -217,29 +200,9 @@ class AdminChannel:
         return None, stop_in_untrusted(line)
 
 
-def nonce_in_untrusted(line: bytes) -> str | None:
-    """The number that a command has drawn; None: there is none."""
-    try:
-        nonce = json.loads(line)["nonce"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return None
-    return nonce if is_nonce(nonce) else None
-
-
-def proof_in_untrusted(line: bytes) -> object:
-    """What a command shows as its proof, of any type."""
-    try:
-        return json.loads(line)["proof"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return None
-
-
 def stop_in_untrusted(line: bytes) -> bool:
     """Whether a command with a proof asks the server to end."""
-    try:
-        return json.loads(line)["stop"] is True
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return False
+    return field_in_untrusted(line, "stop") is True
 
 
 def request_budget() -> TokenBucket:

@@ -12,6 +12,7 @@ from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.files import read_private
 from lanchat.platform.process import has_ended
+from lanchat.platform.proofs import NONCE, is_nonce, is_proof, prove
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
@@ -21,11 +22,7 @@ from lanchat_server.admin.channel import (
     ANSWER_TIMEOUT,
     BACKUP_TIMEOUT,
     BUSY,
-    NONCE,
     SILENCE_MAX,
-    is_nonce,
-    is_proof,
-    prove,
 )
 from lanchat_server.admin.errors import AdminError
 from lanchat_server.core.ports import StoreError

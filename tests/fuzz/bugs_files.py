@@ -9,6 +9,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from lanchat.platform import proofs
 from lanchat.protocol import wire
 from lanchat.protocol.codec import Decoder, decoder
 from lanchat.protocol.errors import ProtocolError
@@ -17,7 +18,6 @@ from lanchat.store import local, rescue, rows
 from lanchat.store.identities import TypedFile
 from lanchat.store.settings import Settings
 from lanchat_server import config
-from lanchat_server.admin import channel
 from lanchat_server.maintenance import backup
 from lanchat_server.service import keys
 from tests.fuzz import file_targets
@@ -73,14 +73,14 @@ def keys_apart() -> list[Change]:
 
 def admin_line_too_deep() -> list[Change]:
     """A line on the administrator's channel that nests too deeply is answered by an error of the reader."""
-    honest = channel.nonce_in_untrusted
+    honest = proofs.nonce_in_untrusted
 
     def nonce_in(line: bytes) -> str | None:
         if brackets(line) > DEEP:
             raise RecursionError
         return honest(line)
 
-    return [(channel, "nonce_in_untrusted", nonce_in)]
+    return [(proofs, "nonce_in_untrusted", nonce_in)]
 
 
 def answer_to_another_request() -> list[Change]:

@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from lanchat.core.policy import LANGUAGE, THEME
 from lanchat.core.ports import LocalStoreError
+from lanchat.platform import proofs
 from lanchat.platform.files import aside_names
 from lanchat.platform.instance import WISH_MAX, wish_in_untrusted
 from lanchat.protocol import wire
@@ -85,7 +86,7 @@ def _policy(octets: bytes) -> None:
 
 
 def _window_call(octets: bytes) -> None:
-    """A further start is heard with the token alone."""
+    """A further start is heard with the proof alone."""
     wish = wish_in_untrusted(octets, "t" * 8)
     assert wish is None or (b"tttttttt" in octets and len(wish) <= WISH_MAX)
 
@@ -284,8 +285,8 @@ def _admin_port(octets: bytes) -> None:
 
     async def answers() -> list[Any]:
         admin, budget = AdminChannel(Path("/nowhere"), perform), channel.request_budget()
-        channel.nonce_in_untrusted(octets)
-        assert not channel.is_proof(channel.proof_in_untrusted(octets), "1" * 64)
+        proofs.nonce_in_untrusted(octets)
+        assert not proofs.is_proof(proofs.proof_in_untrusted(octets), "1" * 64)
         frames = wire.FrameReader(FRAME_MAX_TO_SERVER).feed_untrusted(octets)
         return [await admin._answer(channel.read_request_untrusted(frame), budget) for frame in frames]
 
@@ -364,7 +365,7 @@ TARGETS = (
         Never,
         lambda: [b"", _CONFIG, _SETTINGS],
     ),
-    Target("window-call", _window_call, Never, lambda: [b"", b'{"token": "tttttttt", "wish": "lanchat://x"}\n']),
+    Target("window-call", _window_call, Never, lambda: [b"", b'{"proof": "tttttttt", "wish": "lanchat://x"}\n']),
     Target("policy", _policy, LocalStoreError, lambda: [b"", _POLICY, _SETTINGS]),
     Target("profile", _profile, LocalStoreError, _profiles),
     Target(

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from lanchat import i18n
 from lanchat.core.session.requests import RESULTS
+from lanchat.platform.proofs import prove
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.datagram.token_bucket import TokenBucket
@@ -125,7 +126,7 @@ def _introduce(sock: socket.socket) -> None:
     line = lines.readline()
     if line:
         nonce, mine = json.loads(line)["nonce"], "1" * 64
-        proof = admin_channel.prove(TOKEN, "server", nonce, mine)
+        proof = prove(TOKEN, "server", nonce, mine)
         sock.sendall(json.dumps({"nonce": mine, "proof": proof}).encode() + b"\n")
         lines.readline()
         sock.sendall(b'{"admitted": true}\n')
@@ -532,7 +533,7 @@ async def admitted(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     reader, writer = await asyncio.open_connection("127.0.0.1", where["port"])
     writer.write(json.dumps({"nonce": "2" * 64}).encode() + b"\n")
     mine = json.loads(await reader.readline())["nonce"]
-    proof = admin_channel.prove(where["token"], "command", "2" * 64, mine)
+    proof = prove(where["token"], "command", "2" * 64, mine)
     writer.write(json.dumps({"proof": proof}).encode() + b"\n")
     assert json.loads(await reader.readline()) == {"admitted": True}
     return reader, writer

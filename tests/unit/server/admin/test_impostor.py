@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from lanchat.platform.proofs import is_proof, prove
 from lanchat.protocol import wire
 from lanchat_server.admin import backups, run
-from lanchat_server.admin import channel as admin_channel
 from lanchat_server.admin.backups import CLAIMED_FILE
-from lanchat_server.admin.channel import ADMIN_FILE, AdminChannel, prove
+from lanchat_server.admin.channel import ADMIN_FILE, AdminChannel
 from lanchat_server.admin.run import AdminError
 from lanchat_server.cli import data
 from lanchat_server.config import ServerConfig
@@ -190,4 +190,4 @@ def test_backup_does_not_follow_a_link_at_the_path_of_its_file(
 
 def test_proofs_of_the_two_ends_differ() -> None:
     assert prove("a", "server", "x", "y") != prove("a", "command", "x", "y") != prove("b", "command", "x", "y")
-    assert not admin_channel.is_proof(None, prove("a", "server", "x", "y"))
+    assert not is_proof(None, prove("a", "server", "x", "y"))

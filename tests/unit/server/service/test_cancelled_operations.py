@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lanchat.platform.proofs import prove
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat_server.admin import channel as admin_channel
@@ -120,7 +121,7 @@ async def introduced(folder: Path) -> tuple[asyncio.StreamReader, asyncio.Stream
     nonce = "1" * 64
     writer.write(json.dumps({"nonce": nonce}).encode() + b"\n")
     theirs = json.loads(await reader.readline())["nonce"]
-    proof = admin_channel.prove(place["token"], "command", nonce, theirs)
+    proof = prove(place["token"], "command", nonce, theirs)
     writer.write(json.dumps({"proof": proof}).encode() + b"\n")
     assert json.loads(await reader.readline()) == {"admitted": True}
     return reader, writer
