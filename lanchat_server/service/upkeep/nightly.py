@@ -37,7 +37,7 @@ async def run_nightly(context: RequestContext, folder: Path, looks: ThreadPool, 
         now_ms = context.wall_ms()
         due = False
         try:
-            made_ms = await looks.run(partial(newest_ms, folder))
+            made_ms = await looks.run(partial(newest_ms, folder, now_ms))
             due = is_due(now_ms, made_ms, tried_ms, context.config.backup_time)
         except StoreError:  # the thread is busy: at the next look
             pass
@@ -71,7 +71,6 @@ def is_due(now_ms: int, made_ms: int, tried_ms: int, time_of_day: str, zone: tzi
     last = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
     if last > now:
         last -= timedelta(days=1)
-    # A backup from the future was made before the clock was set back: it does not hold up the next ones.
     made_since = last.timestamp() * 1000 <= made_ms <= now_ms
     return not made_since and abs(now_ms - tried_ms) >= RETRY_MS
 
@@ -80,4 +79,5 @@ def _remove_drafts(folder: Path) -> None:
     """What a server that was killed left."""
     with contextlib.suppress(OSError):
         for draft in folder.glob(DRAFTS):
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody else's
+                draft.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Folders of backups: which files are deleted, and when the next nightly one is due."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,12 +45,47 @@ def test_fewer_than_are_kept_lose_none(folder: Path) -> None:
 
 
 def test_names_say_when_they_were_made(folder: Path) -> None:
-    assert newest_ms(folder) == ms("2026-01-05 03:00:00")
     made = ms("2026-02-01 04:05:06")
+    assert newest_ms(folder, made) == ms("2026-01-05 03:00:00")
     name = backup_name(made, SYSTEM_ENTROPY)
     (folder / name).touch()
-    assert newest_ms(folder) == made
-    assert newest_ms(folder / "none") == 0
+    assert newest_ms(folder, made) == made
+    assert newest_ms(folder / "none", made) == 0
+
+
+FUTURE = [f"lanchat-203601{day:02}-030000-00ff.backup" for day in range(1, 4)]
+
+
+def test_backups_from_the_future_do_not_hide_when_the_last_one_was_made(folder: Path) -> None:
+    """Else one is due each hour, until that future has come."""
+    for name in FUTURE:
+        (folder / name).touch()
+    assert newest_ms(folder, ms("2026-01-05 04:00:00")) == ms("2026-01-05 03:00:00")
+
+
+def test_backups_from_the_future_go_before_those_of_the_past(folder: Path) -> None:
+    """Made while the clock was ahead, they would be the newest for years, and each night's the oldest."""
+    for name in FUTURE:
+        (folder / name).touch()
+    newest = "lanchat-20260106-030000-00ff.backup"
+    (folder / newest).touch()
+    delete_oldest(folder, newest, 5)
+    assert left(folder) == DAYS[1:]
+    assert (folder / newest).exists()
+    assert not any((folder / name).exists() for name in FUTURE)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_files_of_others_are_no_backups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder such as /tmp anybody may lay files with such names: they neither count nor stop the rotation."""
+    (tmp_path / DAYS[0]).touch()
+    for name in (*DAYS[1:], *FUTURE):
+        (tmp_path / name).touch()
+        os.chown(tmp_path / name, 12345, 12345)
+    (tmp_path / "lanchat-20260109-030000-00ff.backup").symlink_to(tmp_path / DAYS[0])
+    assert newest_ms(tmp_path, ms("2026-01-10 03:00:00")) == ms("2026-01-01 03:00:00")
+    delete_oldest(tmp_path, DAYS[0], 1)
+    assert len(list(tmp_path.iterdir())) == len(DAYS) + len(FUTURE) + 1
 
 
 @pytest.mark.parametrize(
