@@ -372,7 +372,9 @@ def aside_names(path: Path) -> list[Path]:
     """What was set aside of `path` so far, oldest first."""
     prefix = f"{path.name}.corrupt-"
     numbers = [entry.name.removeprefix(prefix) for entry in path.parent.glob(f"{path.name}.corrupt-*")]
-    return [path.with_name(prefix + str(number)) for number in sorted(int(text) for text in numbers if text.isdigit())]
+    return [
+        path.with_name(prefix + str(number)) for number in sorted(int(text) for text in numbers if text.isdecimal())
+    ]
 
 
 def next_aside_name(path: Path) -> Path:

@@ -414,6 +414,8 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_session_over_its_buffer_limit_ends",
     "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_server_memory.py"
     "::test_concurrent_commands_are_bounded",
+    "lanchat/platform/instance.py:CALLS_MAX": "tests/unit/platform/test_instance.py"
+    "::test_silent_connections_are_bounded_and_keep_nobody_out",
     "lanchat_server/service/net/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
     "::test_connections_to_the_admin_port_block_no_user",
     "lanchat_server/service/net/outgoing.py:OUTGOING_MAX": "tests/unit/server/core/test_memory_bounds.py"
@@ -461,7 +463,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/service/answers.py": "TEXT_MAX",
         "lanchat_server/maintenance/backup.py": "_KEYS_MAX _KEY_OCTETS_MAX _LINE_MAX _MANIFEST_OCTETS_MAX",
         "lanchat_server/maintenance/importing/report.py": "SKIPPED_MAX",
-        "lanchat_server/maintenance/importing/sqldump.py": "_DEPTH_MAX",
+        "lanchat_server/maintenance/importing/sqldump.py": "_DEPTH_MAX _REPLACED_MAX _BITS_MAX",
         "lanchat_server/maintenance/importing/tables.py": "_FIELD_MAX",
         "lanchat_server/cli/importing.py": "_FILE_MAX",
         "lanchat_server/config.py": "_SENDER_MAX",

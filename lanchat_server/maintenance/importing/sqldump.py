@@ -35,6 +35,10 @@ _USUAL_DELIMITER = re.compile(r"^DELIMITER[ \t]++;", re.IGNORECASE | re.MULTILIN
 _UNICODE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\+([0-9a-fA-F]{6})|(\\))")
 # Of functions within each other, which sqlite3 writes around line breaks.
 _DEPTH_MAX = 16
+# Characters of what they come to: a few within each other would fill any memory.
+_REPLACED_MAX = 1 << 24
+# MySQL's longest.
+_BITS_MAX = 64
 _CHARSETS = {"utf8": "utf-8", "utf8mb3": "utf-8", "utf8mb4": "utf-8", "binary": "", "cp1251": "cp1251"}
 _CHARSETS |= {"latin1": "cp1252", "koi8r": "koi8-r", "cp866": "cp866", "koi8u": "koi8-u", "cp1250": "cp1250"}
 # A header of comments comes first; mysqldump says SET NAMES within it.
@@ -277,7 +281,8 @@ class _Reader:
             digits = found[1] or found[2] or ""
             return bytes.fromhex(digits.rjust(len(digits) + len(digits) % 2, "0")).decode("utf-8", "surrogateescape")
         if found := self._match(_BITS):
-            return str(int(found[1] or found[2] or "0", 2))
+            digits = found[1] or found[2] or "0"
+            return str(int(digits, 2)) if len(digits) <= _BITS_MAX else self._none()
         if found := self._match(_NUMBER):
             return found[0]
         char = self._text[self._at : self._at + 1]
@@ -305,7 +310,8 @@ class _Reader:
         """What sqlite3 writes for texts with line breaks."""
         texts = [value or "" for value in values]
         if name == "replace" and len(texts) == 3 and texts[1]:
-            return texts[0].replace(texts[1], texts[2])
+            length = len(texts[0]) + texts[0].count(texts[1]) * (len(texts[2]) - len(texts[1]))
+            return texts[0].replace(texts[1], texts[2]) if length <= _REPLACED_MAX else self._none()
         if name == "char" and all(text.isdecimal() and int(text[:8]) < 0x110000 for text in texts):
             return "".join(chr(int(text[:8])) for text in texts)
         if name == "unistr" and len(texts) == 1:

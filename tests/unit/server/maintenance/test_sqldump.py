@@ -121,6 +121,16 @@ def test_what_has_no_rows(text: str) -> None:
     assert rows(text) == []
 
 
+def test_value_that_fills_the_memory_is_refused() -> None:
+    """Functions within each other multiply; a number of more than 4,300 digits cannot be written by Python."""
+    nested = "'" + "a" * 1000 + "'"
+    for _ in range(4):
+        nested = f"replace({nested}, 'a', '{'a' * 1000}')"
+    for value in (nested, "b'" + "1" * 100_000 + "'"):
+        with pytest.raises(DumpError, match="no constant"):
+            rows(f"INSERT INTO t VALUES ({value});")
+
+
 @pytest.mark.parametrize(
     ("head", "charset"),
     [
