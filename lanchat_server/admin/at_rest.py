@@ -17,7 +17,7 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
 from lanchat_server.core.changes import DirectoryChange, together, transact
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomRow, UserRow
+from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, RoomRow, UserRow
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
 from lanchat_server.maintenance.backup import backup_at_rest
 from lanchat_server.maintenance.reserve import MIB, DiskReserve
@@ -123,7 +123,16 @@ class _RestingHost:
         pass
 
     async def disable(self, user: int, disabled: bool, actor: Actor, check: Callable[[], None]) -> None:
-        await self.transact(lambda tx: accounts.update_user(tx, self.directory, user, disabled=disabled))
+        def job(tx: Transaction) -> DirectoryChange[None]:
+            changed = accounts.update_user(tx, self.directory, user, disabled=disabled)
+            return together(None, changed, self._new_room_keys(tx, user)) if disabled else together(None, changed)
+
+        await self.transact(job)
+
+    def _new_room_keys(self, tx: Transaction, user: int) -> DirectoryChange[list[RoomKeyRow]]:
+        """For all rooms of a user who, or whose device, must not read on."""
+        fresh = {room: self.entropy.token_bytes(32) for room in self.directory.rooms_of(user)}
+        return accounts.rotate_room_keys(tx, self.directory, fresh, self.wall_ms())
 
     def end_sessions(self, user: int, actor: Actor) -> int:
         return 0
@@ -132,7 +141,11 @@ class _RestingHost:
         return set()
 
     async def revoke(self, device: DeviceRow, actor: Actor, check: Callable[[], None]) -> None:
-        await self.transact(lambda tx: accounts.revoke_devices(tx, self.directory, [device.id], self.wall_ms()))
+        def job(tx: Transaction) -> DirectoryChange[None]:
+            revoked = accounts.revoke_devices(tx, self.directory, [device.id], self.wall_ms())
+            return together(None, revoked, self._new_room_keys(tx, device.user))
+
+        await self.transact(job)
 
     def archived(self, room: int) -> None:
         pass

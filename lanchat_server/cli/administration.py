@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from lanchat.i18n import _
 from lanchat.i18n.input_rules import bad_character
@@ -10,6 +9,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.limits import USER_NAME_MAX
 from lanchat.protocol.text.cleaning import TextError, check_surrogates, without_unseen
+from lanchat.terminal import output
 from lanchat.terminal.exits import FAILED, CliError
 from lanchat_server.admin.run import AdminError, Administration, Refused
 from lanchat_server.config import ServerConfig
@@ -61,8 +61,5 @@ def one_id(ids: "list[bytes]", typed: str, otherwise: str) -> bytes:
 
 
 def rfc3339(milliseconds: int) -> str | None:
-    """A time in UTC; None for 0, never."""
-    if not milliseconds:
-        return None
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A time in UTC; None for 0, never, and for what no calendar holds, as a restored backup may say."""
+    return output.rfc3339(milliseconds / 1000)

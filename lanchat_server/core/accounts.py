@@ -106,17 +106,20 @@ def update_user(
     disabled: bool | None = None,
 ) -> DirectoryChange[UserRow]:
     """Change an account; the last active administrator stays one. With a role that makes registration codes end those
-    that were made with it, with the account all codes for it and by it. An address that was to come is dropped."""
+    that were made with it, with an administrator's the recovery codes of all, as who made them is not kept; with the
+    account all codes for it and by it. A new address, or the end of the account, drops one that was to come."""
     user = directory.users[user_id]
     loses = (role is not None and role is not Role.ADMINISTRATOR) or disabled
     if loses and directory.active_administrators() == [user]:
         raise Refused(Code.LAST_ADMINISTRATOR, "the last administrator")
     if disabled or (role is not None and role < Role.MODERATOR):
         tx.void_invites(creator=user_id)
-    if disabled or email not in (None, user.email):
+    if loses and user.role is Role.ADMINISTRATOR:
+        tx.void_recoveries()
+    elif disabled or email not in (None, user.email):
         # A code that went to the address of before, or that would open the account again.
         tx.set_recovery(None, user_id)
-    pending, from_ms = (None, None) if email is None else ("", 0)
+    pending, from_ms = (None, None) if email is None and not disabled else ("", 0)
     tx.update_user(
         user_id,
         password_hash=password_hash,
@@ -256,12 +259,30 @@ def renew_device(
 def revoke_devices(
     tx: Transaction, directory: Directory, devices: Collection[bytes], now_ms: int, *, keep_codes: bool = False
 ) -> DirectoryChange[None]:
-    """These log in and sign no more. Registration codes of their owners end, as whoever found a device may have made
-    them; `keep_codes`: its owner has left it."""
+    """These log in and sign no more. `keep_codes`: their owner has left them. Else what their owners asked for ends, as
+    whoever found a device may have done it: registration codes, an address that is to come, and of administrators the
+    recovery codes of all, as who made them is not kept."""
     tx.revoke_devices(devices, now_ms)
-    for owner in set() if keep_codes else {directory.devices[device].user for device in devices}:
-        tx.void_invites(creator=owner)
-    return DirectoryChange(None, lambda: directory.revoke_devices(devices, now_ms))
+    owners = set() if keep_codes else {directory.users[directory.devices[device].user] for device in devices}
+    changes = []
+    for owner in owners:
+        tx.void_invites(creator=owner.id)
+        if owner.role is Role.ADMINISTRATOR:
+            tx.void_recoveries()
+        if owner.email_from_ms:
+            changes.append(_drop_email_to_come(tx, directory, owner.id))
+    revoked = DirectoryChange(None, lambda: directory.revoke_devices(devices, now_ms))
+    return together(None, revoked, *changes)
+
+
+def _drop_email_to_come(tx: Transaction, directory: Directory, user_id: int) -> DirectoryChange[None]:
+    tx.update_user(user_id, pending_email="", email_from_ms=0)
+
+    def apply() -> None:
+        # Other changes of the account in the same transaction come first.
+        directory.put_user(replace(directory.users[user_id], pending_email="", email_from_ms=0))
+
+    return DirectoryChange(None, apply)
 
 
 # --- Rooms -----------------------------------------------------------------------------------------------------------

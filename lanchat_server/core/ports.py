@@ -157,6 +157,9 @@ class Transaction(Protocol):
     def set_recovery(self, recovery: RecoveryRow | None, user: int) -> None:
         """Replace the account's recovery code; None removes it."""
 
+    def void_recoveries(self) -> None:
+        """Remove all recovery codes."""
+
     def recovery(self, user: int) -> RecoveryRow | None:
         """The account's recovery code, be it expired or tried too often; None: it has none."""
 

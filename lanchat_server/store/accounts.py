@@ -101,6 +101,10 @@ class AccountWrites(LeaseGuarded):
         if recovery is not None:
             self._connection.execute(insert(schema.recovery_codes).values(rows.recovery_values(recovery)))
 
+    def void_recoveries(self) -> None:
+        """Delete all rows: there is one for each account that forgot its password lately."""
+        self._connection.execute(delete(schema.recovery_codes))
+
     def recovery(self, user: int) -> RecoveryRow | None:
         """The row, whatever its time and its tries say; None: the account has no code."""
         found = self._connection.execute(select(schema.recovery_codes).where(_recovery.user_id == user)).first()

@@ -353,6 +353,9 @@ class MemoryTransaction:
 
         self.changes.append(apply)
 
+    def void_recoveries(self) -> None:
+        self.changes.append(self._db.recoveries.clear)
+
     def recovery(self, user: int) -> RecoveryRow | None:
         return self._db.recoveries.get(user)
 

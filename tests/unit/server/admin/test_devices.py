@@ -13,14 +13,15 @@ from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.log.keys import device_id
 from lanchat.terminal.exits import CliError
 from lanchat_server.admin.run import Refused
+from lanchat_server.cli.administration import rfc3339
 from lanchat_server.cli.main import run
 from lanchat_server.cli.users import new_account
 from lanchat_server.config import ServerConfig, load
-from lanchat_server.core.model import DeviceRow
+from lanchat_server.core.model import DeviceRow, RoomKeyRow
 from lanchat_server.store import open_store
 from tests.support.administration import ask, find
 from tests.support.rig import Rig, make_author
-from tests.support.stores import added
+from tests.support.stores import added, general
 
 KEY = b"k" * 32
 DEVICE = device_id(KEY).hex()
@@ -54,6 +55,32 @@ def test_devices_are_listed_and_revoked(config: ServerConfig) -> None:
     assert caught.value.code is Code.NOT_FOUND
     ask(config, wire.RevokeDevice(device.id), wire.Done)
     assert ask(config, wire.ListDevices(user=anna), wire.DeviceList).devices[0].revoked
+
+
+@pytest.mark.parametrize("how", ["device", "account"])
+def test_rooms_get_new_keys_when_somebody_is_shut_out(config: ServerConfig, how: str) -> None:
+    """What a device keeps of the old ones opens nothing that is said after the server's next start."""
+    store = open_store(None, config.data_dir)
+    store.take_lease("test", 1)
+    with store.transaction() as tx:
+        tx.set_room_key(RoomKeyRow(general(store).id, 4, b"r" * 32, 10**15))
+    store.close()
+    shut_out = wire.RevokeDevice(bytes.fromhex(DEVICE))
+    if how == "account":
+        shut_out = wire.DisableAccount(find(config, "anna"), True)
+    ask(config, shut_out, object)
+    store = open_store(None, config.data_dir)
+    (key,) = store.snapshot().room_keys
+    store.close()
+    assert key.number == 5
+    assert key.key != b"r" * 32
+
+
+def test_time_that_no_calendar_holds_is_none() -> None:
+    """As a restored backup may say."""
+    assert [rfc3339(moment) for moment in (0, 1234, 2**63 - 1, 10**15)] == [
+        None, "1970-01-01T00:00:01.234Z", None, None
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("id", ["", DEVICE[:7], "0" * 8, "ffffffff"])

@@ -8,11 +8,12 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.log.messages import Kind, Message
-from lanchat_server.core import accounts
+from lanchat_server.core import accounts, recovery
+from lanchat_server.core.accounts import DirectoryChange
 from lanchat_server.core.model import Decision
 from lanchat_server.service.requests import account, login, rooms
 from lanchat_server.service.requests.table import administer
-from tests.support.rig import GENERAL, Rig, make_author
+from tests.support.rig import GENERAL, LOG_ID, Rig, make_author
 from tests.unit.server.service.test_races_accounts import (
     CHANGES,
     MEMBER,
@@ -82,6 +83,27 @@ def test_disabled_account_has_no_recovery_code(harness: RequestHarness) -> None:
     assert not harness.rig.database.recoveries
 
 
+@pytest.mark.parametrize("how", ["role", "account", "device"])
+def test_recovery_codes_end_with_the_administrators_right(harness: RequestHarness, how: str) -> None:
+    """Whoever found the device of an administrator made himself a way into any account."""
+    harness.writer.transact_now(harness.change(role=Role.ADMINISTRATOR))
+    row = recovery.new_recovery(LOG_ID, OWNER, "12345678", harness.wall)
+    harness.writer.transact_now(lambda tx: DirectoryChange(tx.set_recovery(row, OWNER), lambda: None))
+    ends = {"role": {"role": Role.MODERATOR}, "account": {"disabled": True}}
+    harness.writer.transact_now(harness.change(**ends[how]) if how in ends else harness.revoke())
+    assert not harness.rig.database.recoveries
+
+
+@pytest.mark.parametrize("role", [Role.MEMBER, Role.MODERATOR])
+def test_recovery_codes_of_others_outlive_who_could_not_make_them(harness: RequestHarness, role: Role) -> None:
+    harness.writer.transact_now(harness.change(role=role))
+    row = recovery.new_recovery(LOG_ID, OWNER, "12345678", harness.wall)
+    harness.writer.transact_now(lambda tx: DirectoryChange(tx.set_recovery(row, OWNER), lambda: None))
+    harness.writer.transact_now(harness.revoke())
+    harness.writer.transact_now(harness.change(disabled=True))
+    assert list(harness.rig.database.recoveries) == [OWNER]
+
+
 # --- Addresses that wait ----------------------------------------------------------------------------------------------
 
 
@@ -120,7 +142,7 @@ def test_new_address_is_delayed_and_the_old_one_is_notified(harness: RequestHarn
     assert (harness.member.email, harness.member.pending_email) == ("new@example.org", "")
 
 
-@pytest.mark.parametrize("how", ["password", "recovery", "old address"])
+@pytest.mark.parametrize("how", ["password", "recovery", "old address", "device shut out", "account shut out"])
 def test_delayed_address_is_dropped(harness: RequestHarness, mailer: RecordingMailer, how: str) -> None:
     service = harness.service
     if how == "password":
@@ -130,6 +152,11 @@ def test_delayed_address_is_dropped(harness: RequestHarness, mailer: RecordingMa
         code_for(harness)
         confirm = wire.RecoverConfirm("user2", "12345678", "a new password")
         asyncio.run(login.recover_confirm(service, connection_of(None), confirm))
+    elif how == "device shut out":
+        harness.writer.transact_now(harness.revoke())
+    elif how == "account shut out":
+        for disabled in (True, False):
+            harness.writer.transact_now(harness.change(disabled=disabled))
     else:
         asyncio.run(account.set_profile(service, connection_of(), wire.SetProfile(None, "old@example.org")))
     harness.wall += accounts.EMAIL_WAIT_MS
