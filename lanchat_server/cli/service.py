@@ -5,6 +5,7 @@ goes down, and started again after a failure. Its account may do little on the c
 """
 
 import argparse
+import errno
 import logging
 import os
 import re
@@ -19,8 +20,10 @@ from typing import Any
 import lanchat_server
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
+from lanchat.platform import access
 from lanchat.platform.access import FULL, SERVICE_ACCOUNT, system_program
-from lanchat.platform.files import make_folders
+from lanchat.platform.files import FileRefused, make_folders
+from lanchat.protocol.problems import Problem
 from lanchat.terminal.exits import DONE, FAILED, NO_SERVER, USAGE, CliError
 from lanchat.terminal.output import OutputWriter
 from lanchat_server import logs
@@ -120,7 +123,7 @@ def _program() -> list[str]:
 def _install(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     folder = service_folder(options, settings)
     command = subprocess.list2cmdline(service_command(options, folder))
-    make_folders(folder)
+    _make_own_folder(folder)
     for rights in rights_commands(folder, getattr(options, "config", None)):
         _set_rights(rights)
     shape = ("binPath=", command, "start=", "auto", "obj=", ACCOUNT, "DisplayName=", "LAN Chat server")
@@ -135,6 +138,28 @@ def _install(options: argparse.Namespace, settings: ServerConfig, output: Output
         _("The service is installed: {name}").format(name=SERVICE_NAME),
     )
     return DONE
+
+
+def _make_own_folder(folder: Path) -> None:
+    """Any user may make folders beside those of programs, and files in them: what he has given himself rights to, or
+    laid there, as keys that he knows, is not taken over. Raises CliError."""
+    try:
+        make_folders(folder)
+        for path in (folder, *folder.iterdir()):
+            if _is_of_others(path):
+                raise FileRefused(errno.EPERM, Problem.OTHER_OWNER, str(path))
+    except OSError as error:
+        text = _("The folder {folder} cannot be used: {reason}")
+        raise CliError(FAILED, text.format(folder=error.filename or folder, reason=os_error_text(error))) from None
+
+
+def _is_of_others(path: Path) -> bool:
+    """Whether it is neither an administrator's, the service's nor this user's, or leads elsewhere. Raises OSError."""
+    if sys.platform != "win32":
+        return False
+    owner, users = access.owner_of(path), (access.current_user(), SERVICE_ACCOUNT.lstrip("*"))
+    leads_elsewhere = bool(getattr(os.lstat(path), "st_reparse_tag", 0))
+    return leads_elsewhere or not any(access.is_trusted_owner(owner, user) for user in users)
 
 
 def rights_commands(folder: Path, config: Path | None) -> list[list[str]]:

@@ -160,6 +160,44 @@ def test_rights_are_the_services_and_the_administrators(tmp_path: Path) -> None:
     assert commands[3][1:4] == [str(tmp_path / "server.toml"), "/grant", "*S-1-5-19:R"]
 
 
+MALLORY = "S-1-5-21-1-1-1-1002"
+
+
+class Owners:
+    """In place of Windows: who has a path; all others are of the user who gives the command."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.by_path: dict[Path, str] = {}
+        me = "S-1-5-21-1-1-1-1001"
+        monkeypatch.setattr(cli.access, "owner_of", lambda path: self.by_path.get(path, me), raising=False)
+        monkeypatch.setattr(cli.access, "current_user", lambda: me, raising=False)
+        monkeypatch.setattr(cli.sys, "platform", "win32")
+
+
+@pytest.mark.parametrize("name", [".", "keys", "server.toml"])
+@pytest.mark.parametrize("owner", [MALLORY, ""])
+def test_folder_that_another_user_made_or_filled_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, owner: str
+) -> None:
+    """He would keep the rights that he gave himself, or know the keys."""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "server.toml").touch()
+    owners = Owners(monkeypatch)
+    owners.by_path[tmp_path / name] = owner
+    with pytest.raises(CliError, match="belongs to another user"):
+        cli._make_own_folder(tmp_path)
+
+
+@pytest.mark.parametrize("owner", ["S-1-5-18", "S-1-5-32-544", "S-1-5-19"])
+def test_folder_of_administrators_and_of_the_service_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    (tmp_path / "keys").mkdir()
+    owners = Owners(monkeypatch)
+    owners.by_path |= {tmp_path: owner, tmp_path / "keys": owner}
+    cli._make_own_folder(tmp_path)
+
+
 def test_database_with_its_password_does_not_go_into_the_command(tmp_path: Path) -> None:
     with pytest.raises(CliError) as caught:
         service_command(options(database="mysql://chat:secret@db/chat"), tmp_path)
