@@ -107,7 +107,7 @@ def update_user(
 ) -> DirectoryChange[UserRow]:
     """Change an account; the last active administrator stays one. With a role that makes registration codes end those
     that were made with it, with an administrator's the recovery codes of all, as who made them is not kept; with the
-    account all codes for it and by it. A new address, or the end of the account, drops one that was to come."""
+    account all codes for it and by it. An address that was to come is dropped."""
     user = directory.users[user_id]
     loses = (role is not None and role is not Role.ADMINISTRATOR) or disabled
     if loses and directory.active_administrators() == [user]:
@@ -264,23 +264,18 @@ def revoke_devices(
     recovery codes of all, as who made them is not kept."""
     tx.revoke_devices(devices, now_ms)
     owners = set() if keep_codes else {directory.users[directory.devices[device].user] for device in devices}
-    changes = []
+    drops = [owner.id for owner in owners if owner.email_from_ms]
     for owner in owners:
         tx.void_invites(creator=owner.id)
         if owner.role is Role.ADMINISTRATOR:
             tx.void_recoveries()
-        if owner.email_from_ms:
-            changes.append(_drop_email_to_come(tx, directory, owner.id))
-    revoked = DirectoryChange(None, lambda: directory.revoke_devices(devices, now_ms))
-    return together(None, revoked, *changes)
-
-
-def _drop_email_to_come(tx: Transaction, directory: Directory, user_id: int) -> DirectoryChange[None]:
-    tx.update_user(user_id, pending_email="", email_from_ms=0)
+    for user in drops:
+        tx.update_user(user, pending_email="", email_from_ms=0)
 
     def apply() -> None:
-        # Other changes of the account in the same transaction come first.
-        directory.put_user(replace(directory.users[user_id], pending_email="", email_from_ms=0))
+        directory.revoke_devices(devices, now_ms)
+        for user in drops:  # as other changes of the same transaction have left it
+            directory.put_user(replace(directory.users[user], pending_email="", email_from_ms=0))
 
     return DirectoryChange(None, apply)
 

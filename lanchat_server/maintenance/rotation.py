@@ -46,7 +46,9 @@ def _names(folder: Path) -> list[str]:
 
 
 def _user() -> int:
-    return 0 if sys.platform == "win32" else os.geteuid()
+    if sys.platform == "win32":
+        return 0
+    return os.geteuid()
 
 
 def _is_of(entry: "os.DirEntry[str]", owners: set[int]) -> bool:

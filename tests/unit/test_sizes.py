@@ -28,7 +28,7 @@ FUNCTIONS = {
     "lanchat/core/core.py::__init__": (60, "makes the parts and ties them together"),
     "lanchat/core/rooms/room_set.py::__init__": (42, "says what each of the sets is for"),
     "lanchat/ui/menus/menus.py::message_menu": (48, "a menu as data, an entry in a line or two"),
-    "lanchat_server/core/accounts.py::update_user": (43, "each column of an account once"),
+    "lanchat_server/core/accounts.py::update_user": (44, "each column of an account once"),
     "lanchat_server/service/server.py::_run": (52, "the order in which a server starts, and ends the other way round"),
 }
 

@@ -21,7 +21,7 @@ from lanchat_server.core.model import DeviceRow, RoomKeyRow
 from lanchat_server.store import open_store
 from tests.support.administration import ask, find
 from tests.support.rig import Rig, make_author
-from tests.support.stores import added, general
+from tests.support.stores import added, general, member
 
 KEY = b"k" * 32
 DEVICE = device_id(KEY).hex()
@@ -62,7 +62,9 @@ def test_rooms_get_new_keys_when_somebody_is_shut_out(config: ServerConfig, how:
     """What a device keeps of the old ones opens nothing that is said after the server's next start."""
     store = open_store(None, config.data_dir)
     store.take_lease("test", 1)
+    anna = next(user.id for user in store.snapshot().users if user.name == "Anna")
     with store.transaction() as tx:
+        tx.add_members([member(general(store).id, anna)])
         tx.set_room_key(RoomKeyRow(general(store).id, 4, b"r" * 32, 10**15))
     store.close()
     shut_out = wire.RevokeDevice(bytes.fromhex(DEVICE))
