@@ -48,8 +48,8 @@ _VALUES = (
 _START_WAIT, _STOP_WAIT = 900.0, 60.0
 _LOOK = 0.2
 # Windows' numbers: access denied, there is no such service, it is not running, it runs already, it exists; it takes no
-# commands, as it is just starting or stopping.
-_DENIED, _MISSING, _NOT_RUNNING, _RUNS, _EXISTS, _CHANGING = 5, 1060, 1062, 1056, 1073, 1061
+# commands, as it is just starting or stopping; it has not spoken to Windows in time.
+_DENIED, _MISSING, _NOT_RUNNING, _RUNS, _EXISTS, _CHANGING, _SILENT = 5, 1060, 1062, 1056, 1073, 1061, 1053
 _STATE = re.compile(r"\b(STOPPED|START_PENDING|STOP_PENDING|RUNNING|CONTINUE_PENDING|PAUSE_PENDING|PAUSED)\b")
 # Windows waits for the very process that it has started, and the Python of a virtual environment starts another one; so
 # it is the Python below that one, which is told where the program and its libraries are.
@@ -195,7 +195,7 @@ def _remove(options: argparse.Namespace, settings: ServerConfig, output: OutputW
 
 
 def _start(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
-    _sc("start", allowed=(_RUNS,))
+    _sc("start", allowed=(_RUNS, _SILENT))  # one that is silent may still come, as its state says
     end = time.monotonic() + _START_WAIT
     while (state := _state()) != "RUNNING":
         if state in ("", "STOPPED") or time.monotonic() > end:
@@ -219,7 +219,7 @@ def _end() -> bool:
     end, ran = time.monotonic() + _STOP_WAIT, False
     while (state := _state()) not in ("", "STOPPED"):
         ran = True
-        if state != "STOP_PENDING":
+        if state == "RUNNING":  # otherwise it takes no commands
             _sc("stop", allowed=(_MISSING, _NOT_RUNNING, _CHANGING))
         if time.monotonic() > end:
             raise CliError(FAILED, _("The service does not stop"))
@@ -262,9 +262,10 @@ def _call(*command: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _run(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
-    from lanchat_server.service.server import serve
-
     def run(ready: Any, stop: Any) -> Any:
+        # Here, as Windows waits for half a minute only until the program speaks to it.
+        from lanchat_server.service.server import serve
+
         return serve(settings, on_ready=ready, on_standby=ready, stop=stop)
 
     return _dispatch(settings.data_dir, settings.json_logs, settings.log_level, run)

@@ -197,6 +197,32 @@ begin
   Result := ServerFolder + '\server.toml';
 end;
 
+{ Texts. Copy and Trim of this language lose every character that the code page of the computer lacks. }
+
+function Between(Text: String; First, Last: Integer): String;
+var
+  Index: Integer;
+begin
+  Result := '';
+  for Index := First to Last do Result := Result + Text[Index];
+end;
+
+function Trimmed(Text: String): String;
+var
+  First, Last: Integer;
+begin
+  First := 1;
+  Last := Length(Text);
+  while (Last > 0) and (Ord(Text[Last]) <= 32) do Last := Last - 1;
+  while (First <= Last) and (Ord(Text[First]) <= 32) do First := First + 1;
+  Result := Between(Text, First, Last);
+end;
+
+function BeginsWith(Text, Sign: String): Boolean;
+begin
+  Result := Pos(Sign, Text) = 1;
+end;
+
 { Answers }
 
 { Read here and not by GetIniString, for which a file in UTF-8 is one in the code page of the computer. }
@@ -207,12 +233,12 @@ var
 begin
   Result := Default;
   for Index := 0 to GetArrayLength(AnswerLines) - 1 do begin
-    Line := Trim(AnswerLines[Index]);
+    Line := Trimmed(AnswerLines[Index]);
     Place := Pos('=', Line);
-    if Copy(Line, 1, 1) = '[' then Section := Line
-    else if (Copy(Line, 1, 1) <> ';') and (Place > 0) and (CompareText(Section, '[server]') = 0) then
-      if CompareText(Trim(Copy(Line, 1, Place - 1)), Key) = 0 then begin
-        Result := Trim(Copy(Line, Place + 1, Length(Line)));
+    if BeginsWith(Line, '[') then Section := Line
+    else if not BeginsWith(Line, ';') and (Place > 0) and (CompareText(Section, '[server]') = 0) then
+      if CompareText(Trimmed(Between(Line, 1, Place - 1)), Key) = 0 then begin
+        Result := Trimmed(Between(Line, Place + 1, Length(Line)));
         Exit;
       end;
   end;
@@ -233,7 +259,7 @@ end;
 function Chosen(Page: Integer; Key: String): String;
 begin
   if WizardSilent then Result := Answer(Key, '')
-  else Result := Trim(MySQLPage.Values[Page]);
+  else Result := Trimmed(MySQLPage.Values[Page]);
 end;
 
 function WantsMySQL: Boolean;
@@ -253,8 +279,8 @@ begin
   if not ExecAndCaptureOutput(ExpandConstant('{app}\server\lanchat-server.exe'), Parameters, '', SW_HIDE, ewWaitUntilTerminated, Result, Output) then
     Result := -1;
   for Index := 0 to GetArrayLength(Output.StdErr) - 1 do
-    if Trim(Output.StdErr[Index]) <> '' then Said := Trim(Output.StdErr[Index]);
-  Log('lanchat-server ' + Copy(Parameters, 1, 40) + ' ended with ' + IntToStr(Result) + ' ' + Said);
+    if Trimmed(Output.StdErr[Index]) <> '' then Said := Trimmed(Output.StdErr[Index]);
+  Log('lanchat-server ' + Parameters + ' ended with ' + IntToStr(Result) + ' ' + Said);
 end;
 
 { A running server, and files in use }
@@ -436,6 +462,15 @@ begin
   WriteServerFile(DatabaseURL(Chosen(2, 'user'), Chosen(3, 'password'), Chosen(1, 'name_of_database')));
 end;
 
+{ An administrator may have installed it again with other options, which an update leaves. }
+function ServiceIsInstalled: Boolean;
+var
+  Command: String;
+begin
+  Result := RegQueryStringValue(HKLM, 'SYSTEM\CurrentControlSet\Services\LANChatServer', 'ImagePath', Command);
+  if Result then Result := Pos(ExpandConstant('{app}\server\lanchat-server.exe'), Command) > 0;
+end;
+
 procedure StartService;
 var
   Said: String;
@@ -444,7 +479,8 @@ begin
   if ServerReady then Exit;
   ServerReady := True;
   Code := 0;
-  if WizardIsTaskSelected('service') then Code := RunServer('service install --config "' + ServerFile('') + '"', Said);
+  if WizardIsTaskSelected('service') and not ServiceIsInstalled then
+    Code := RunServer('service install --config "' + ServerFile('') + '"', Said);
   { One that was installed by hand runs again too. }
   if (Code = 0) and (WizardIsTaskSelected('service') or ServiceRan) then Code := RunServer('service start', Said);
   if Code = 0 then Exit;

@@ -13,6 +13,7 @@ from lanchat.store.policy import POLICY_FILE
 from lanchat.ui.launch import MUTEX
 from lanchat_server.cli.main import server_parser
 from lanchat_server.cli.service import default_service_folder
+from lanchat_server.cli.windows_service import SERVICE_NAME
 
 FOLDER = Path(__file__).resolve().parents[2] / "packaging" / "windows"
 SCRIPT = (FOLDER / "setup.iss").read_text(encoding="utf-8")
@@ -51,6 +52,7 @@ def test_names_are_those_of_the_programs() -> None:
     assert f"{{commonappdata}}\\{default_service_folder().name}" in body("ServerFolder")
     assert POLICY_FILE in body("KeepPolicy")
     assert SERVICE_ACCOUNT not in CODE  # `service install` lets it in
+    assert f"Services\\{SERVICE_NAME}'" in body("ServiceIsInstalled")
 
 
 def test_two_setups_do_not_run_at_the_same_time() -> None:
@@ -102,6 +104,12 @@ def test_shortcuts_of_the_client_are_commands_of_it() -> None:
     for entry in entries("Icons"):
         if "lanchatw" in entry["Filename"]:
             parse(shlex.split(entry.get("Parameters", "")))
+
+
+def test_texts_do_not_pass_through_the_code_page() -> None:
+    """Of the script language these functions lose what it lacks, as Cyrillic letters on an English Windows."""
+    code = re.sub(r"\{.*?\}|'[^'\n]*'", "", CODE, flags=re.DOTALL)
+    assert set(re.findall(r"\b(Trim|Copy|Lowercase|Uppercase|Delete|Insert|GetIniString)\(", code)) == set()
 
 
 def test_answers_are_those_that_are_read() -> None:
