@@ -80,7 +80,7 @@ class AccountSession:
         self._keep_certificate = keep_certificate
         self._wall_ms = wall_ms
         self._driver: Driver | None = None
-        self._queue: asyncio.Queue[core_events.Event] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[core_events.Event, int]] = asyncio.Queue()
         self._backlog = 0
         self._worker: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -277,15 +277,16 @@ class AccountSession:
         self._changed.set()
 
     def _put(self, event: core_events.Event) -> None:
-        self._queue.put_nowait(event)
-        self._backlog += _octets(event)
+        octets = _octets(event)
+        self._queue.put_nowait((event, octets))
+        self._backlog += octets
         if self._backlog > self.limits.backlog_octets_max:
             self.driver.hold(True)
 
     async def _work(self) -> None:
         while True:
-            event = await self._queue.get()
-            self._backlog -= _octets(event)
+            event, octets = await self._queue.get()
+            self._backlog -= octets
             if self._queue.empty():
                 self.driver.hold(False)
             try:
@@ -340,7 +341,8 @@ class AccountSession:
     def _emit_kept_changes(self) -> None:
         """What waits to be told and has changed the local copy already: no later session hears of it."""
         while not self._queue.empty():
-            match event := self._queue.get_nowait():
+            event, _size = self._queue.get_nowait()
+            match event:
                 case core_events.MessageStored() | core_events.MessageRefused():
                     self._message_decided(event)
                 case core_events.RoomAccessEnded():
@@ -499,10 +501,11 @@ class AccountSession:
             await self._emit_records(event)
 
     async def _emit_records(self, event: core_events.RecordsStored) -> None:
-        self.book.note(event.room, [held.record for held in event.held])
+        notes = [DecodedRecord(held.record, held.header) for held in event.held]
+        self.book.note(event.room, notes)
         if event.live or self.book.is_watched(event.room):
-            for count, held in enumerate(event.held, 1):
-                self._emit_record(event.room, DecodedRecord(held.record), event.live)
+            for count, note in enumerate(notes, 1):
+                self._emit_record(event.room, note, event.live)
                 if count % SLICE == 0:
                     await asyncio.sleep(0)
         self._room_updated(event.room)

@@ -16,10 +16,9 @@ from lanchat.app.api import Line, Person, Reaction, RoomView
 from lanchat.app.command_errors import known_code
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
-from lanchat.core.view.fold import FoldedText, RoomFold, is_shown
+from lanchat.core.view.fold import DecodedRecord, FoldedText, RoomFold, is_shown
 from lanchat.protocol.codes import Code, PresenceState, RoomKind
 from lanchat.protocol.log.messages import Header, Kind, MessageKey, decode_header_untrusted
-from lanchat.protocol.log.records import Record
 from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.text.names import inert, name_key
 from lanchat.protocol.wire import MemberCursor, Room, User
@@ -88,7 +87,7 @@ class RoomBook:
 
     # --- What comes -----------------------------------------------------------------------------------------------
 
-    def note(self, room: int, records: Iterable[Record]) -> None:
+    def note(self, room: int, records: Iterable[DecodedRecord]) -> None:
         """New records of a room, stored."""
         state = self.state(room)
         state.fold.note(records)

@@ -60,6 +60,11 @@ class CoreContext:
         """Whether the local copy failed, and its next try is not due yet."""
         return self.store_retry_at is not None and self.now < self.store_retry_at
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued, and nothing came since the last settling."""
+        return not (self.unsettled or self._events or self._outputs)
+
     def take_outputs(self) -> list[Output]:
         """What was queued since the last call, in order; each is handed out once."""
         outputs, self._outputs = self._outputs, []

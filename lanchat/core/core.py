@@ -339,9 +339,7 @@ class ClientCore:
         self._listing = bool(after)
         if after:
             # What breaks the protocol ends the session with that reason, not with a list that did not come.
-            self._paged(
-                wire.ListRooms(after), self._note_session_rooms, self._listing_ended, broken=lambda: None
-            ).begin()
+            self._paged(wire.ListRooms(after), self._note_session_rooms, self._listing_ended, lambda: None).begin()
 
     def _note_session_rooms(self, answer: Answer) -> None:
         """Each is told and subscribed, as those of the first page, whatever the local copy knows."""
@@ -595,7 +593,8 @@ class ClientCore:
 
     def take_outputs(self) -> list[Output]:
         """What to send, in order."""
-        self._settle()
+        if self._core_context.unsettled:
+            self._settle()
         outputs = self._core_context.take_outputs()
         for output in outputs:
             if isinstance(output.destination, ServerEndpoint):
@@ -604,13 +603,17 @@ class ClientCore:
 
     def take_events(self) -> list[Event]:
         """What happened, in order."""
-        self._settle()
+        if self._core_context.unsettled:
+            self._settle()
         return self._core_context.take_events()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is to be taken."""
+        return self._core_context.idle
 
     def _settle(self) -> None:
         """Once after everything that came from outside; what follows from it needs no second look."""
-        if not self._core_context.unsettled:
-            return
         self._core_context.unsettled = False
         if not self._link.up:
             return

@@ -338,10 +338,11 @@ class Driver:
 
     def _drain(self) -> None:
         for _ in range(_ROUNDS_MAX):
-            events, outputs = self.core.take_events(), self.core.take_outputs()
-            if not events and not outputs:
+            if self.core.idle:
                 return
-            self._send(outputs)
+            events, outputs = self.core.take_events(), self.core.take_outputs()
+            if outputs:
+                self._send(outputs)
             for event in events:
                 self._handle(event)
         raise RuntimeError("the client core asks for the same thing without end")
@@ -362,22 +363,19 @@ class Driver:
 
     def _send(self, outputs: list[Output]) -> None:
         """By destination. No transport reaches peers."""
-        to_server = [output for output in outputs if isinstance(output.destination, ServerEndpoint)]
-        for _ in range(len(outputs) - len(to_server)):
-            self.core.drop("output to an unreachable peer")
-        self._send_to_server(to_server)
-
-    def _send_to_server(self, outputs: list[Output]) -> None:
-        datagrams = [output.frame for output in outputs if output.path is Transport.UDP]
+        datagrams = list[object]()
+        for output in outputs:
+            if not isinstance(output.destination, ServerEndpoint):
+                self.core.drop("output to an unreachable peer")
+            elif output.path is Transport.UDP:
+                datagrams.append(output.frame)
+            elif self._channel is not None:
+                self._channel.send(output.frame)
         if self._udp is not None and datagrams:
             for payload in pack_datagrams(datagrams):
                 self._udp.send(payload)
             if self._udp.nearly_used_up:
                 self.core.renew(self.now())
-        if self._channel is not None:
-            for output in outputs:
-                if output.path is Transport.TLS:
-                    self._channel.send(output.frame)
 
     # --- Time -----------------------------------------------------------------------------------------------------
 

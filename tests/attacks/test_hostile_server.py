@@ -48,7 +48,7 @@ def held_amounts(anna: Person) -> dict[str, int]:
     driver = account.driver
     receivers = core._rooms._receivers.values()
     states = account.book._states.values()
-    chains = [receiver._chain for receiver in receivers if receiver._chain is not None]
+    chains = [receiver.chain for receiver in receivers if receiver.chain is not None]
     aside = [record for chain in chains for record in chain.waiting.values()]
     aside += [item.record for chain in chains for item in chain.linked]
     aside += [record for receiver in receivers for record in receiver._early.values()]

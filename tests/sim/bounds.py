@@ -59,7 +59,7 @@ def client_bounds(process: Any) -> str:
 
 
 def _room_bounds(receiver: Any, config: Any) -> str:
-    heads, chain, early = receiver._heads, receiver._chain, receiver._early
+    heads, chain, early = receiver._heads, receiver.chain, receiver._early
     candidates, proven = len(heads._candidates), len(heads._proven)
     if candidates > config.heads_max or proven > config.heads_max or len(early) > config.reorder_max:
         return f"{candidates} and {proven} heads, {len(early)} early records"

@@ -89,7 +89,7 @@ def gaps_are_skipped() -> list[Change]:
     honest = RoomReceiver.take_records
 
     def take_records(self: RoomReceiver, source: Any, records: Any, head: Any) -> None:
-        chain = self._chain
+        chain = self.chain
         if chain is not None and self.live and records and head is not None and records[0].seq > chain.end + 1:
             self.prove(head)
             self._make_span(head.seq, head.hash)

@@ -105,8 +105,11 @@ class Authors:
 
     def owner(self, device: bytes) -> CertificateBody | None:
         """Whose a device is, when it is known. Raises LocalStoreError."""
-        self.unknown((device,))
-        return self._devices.get(device)
+        known = self._devices.get(device)
+        if known is None:
+            self.unknown((device,))
+            known = self._devices.get(device)
+        return known
 
     def check(self, header: Header, octets: bytes, body_hash: bytes, signature: bytes) -> CertificateBody:
         """The author of a message; raises UnknownDevice, and ProtocolError when the device did not sign this."""

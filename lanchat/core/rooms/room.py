@@ -82,7 +82,8 @@ class RoomReceiver:
         self._attached = False
         self._heads = HeadBook(context.check_head, context.config.heads_max)
         self._span: StoredSpan | None = None
-        self._chain: Chain | None = None
+        # What is linked and put aside above the cursor; None before anything is stored.
+        self.chain: Chain | None = None
         self._cursor_before = 0
         # The epoch that the last session joined, and the highest number that was kept from it, 0 for none.
         self._epoch: int | None = None
@@ -92,17 +93,12 @@ class RoomReceiver:
     @property
     def cursor(self) -> int:
         """The last stored number, 0 before anything is stored."""
-        return self._chain.cursor if self._chain is not None else 0
+        return self.chain.cursor if self.chain is not None else 0
 
     @property
     def span(self) -> StoredSpan | None:
         """What was stored when the room was attached, or began since; None before there is anything."""
         return self._span
-
-    @property
-    def chain(self) -> Chain | None:
-        """What is linked and put aside above the cursor; None before anything is stored."""
-        return self._chain
 
     @property
     def goal(self) -> int:
@@ -113,13 +109,13 @@ class RoomReceiver:
     @property
     def top(self) -> int:
         """The highest number that is put aside or linked, the cursor for none; 0 before anything is stored."""
-        chain = self._chain
+        chain = self.chain
         return max(chain.end, max(chain.waiting, default=0)) if chain is not None else 0
 
     @property
     def aside_octets(self) -> int:
         """What waits in memory for records before it, for a signed head, or for the local copy."""
-        octets = self._chain.octets if self._chain is not None else 0
+        octets = self.chain.octets if self.chain is not None else 0
         if not self._early and self.base is None:
             return octets
         for records in (self._early.values(), self.base.records if self.base is not None else ()):
@@ -128,8 +124,8 @@ class RoomReceiver:
 
     def drop_aside(self) -> None:
         """Forget it."""
-        if self._chain is not None:
-            self._chain.drop()
+        if self.chain is not None:
+            self.chain.drop()
         self._early.clear()
         self.base = None
 
@@ -140,7 +136,7 @@ class RoomReceiver:
         self.detach()
         self._span = self._context.store.span(self.room)
         if not self._continues(self._span):
-            self._chain = self._begin_chain(self._span) if self._span is not None else None
+            self.chain = self._begin_chain(self._span) if self._span is not None else None
         self.first_seq = first_seq
         self._heads = HeadBook(self._context.check_head, self._context.config.heads_max)
         # Live records may overtake the answer to the subscription; what was here before them counts.
@@ -150,8 +146,8 @@ class RoomReceiver:
 
     def detach(self) -> None:
         """The session ended."""
-        if self.stop is not None and self._chain is not None:
-            self._chain.drop()
+        if self.stop is not None and self.chain is not None:
+            self.chain.drop()
         self.stop = None
         self.live = self.strict = self._attached = False
         self.join = None
@@ -162,7 +158,7 @@ class RoomReceiver:
 
     def _continues(self, span: StoredSpan | None) -> bool:
         """Whether the chain stands where the local copy does."""
-        chain = self._chain
+        chain = self.chain
         if span is None or chain is None:
             return False
         return chain.cursor == span.cursor and chain.hash_at(span.cursor) == span.cursor_hash
@@ -179,8 +175,8 @@ class RoomReceiver:
             self.drop_aside()
         self._epoch = head.epoch
         self.join = head
-        if self._chain is None or self.first_seq > self._chain.cursor + 1:
-            self._chain = None
+        if self.chain is None or self.first_seq > self.chain.cursor + 1:
+            self.chain = None
         elif head.seq < self._cursor_before:
             self._halt(StopReason.SERVER_BEHIND)
         else:
@@ -204,12 +200,12 @@ class RoomReceiver:
             self.take_head(head)
 
     def _take_record(self, from_sequencer: bool, record: Record) -> None:
-        if self._chain is None:
+        if self.chain is None:
             if self._attached and len(self._early) < self._context.config.reorder_max:
                 self._early[record.seq] = record
             return
         try:
-            self._chain.add_untrusted(record)
+            self.chain.add_untrusted(record)
         except Contradiction as contradiction:
             if not from_sequencer:
                 raise ProtocolError("a record that the log does not have") from contradiction
@@ -219,10 +215,10 @@ class RoomReceiver:
         """A head, perhaps an old one."""
         if self.stop is not None:
             return
-        if self._chain is None or head.seq > self._chain.cursor:
+        if self.chain is None or head.seq > self.chain.cursor:
             self._heads.offer(head)
             return
-        mine = self._chain.hash_at(head.seq)
+        mine = self.chain.hash_at(head.seq)
         if mine is not None and mine != head.hash and self._context.check_head(head):
             self._halt(StopReason.FORKED)
 
@@ -239,7 +235,7 @@ class RoomReceiver:
 
     def take_page(self, page: Page, anchor: int) -> None:
         """Records from `anchor` on, where the chain knows the hash before them."""
-        chain = self._chain
+        chain = self.chain
         assert chain is not None
         if page.records[0].seq != anchor:
             raise ProtocolError("page does not begin where asked")
@@ -289,15 +285,15 @@ class RoomReceiver:
 
     def contradicted(self, seq: int) -> None:
         """The server has another record than this one, or another hash."""
-        if self._chain is not None and seq <= self._chain.cursor:
+        if self.chain is not None and seq <= self.chain.cursor:
             self._halt(StopReason.FORKED)
         else:
             self._distrust()
 
     def _distrust(self) -> None:
         """What came live does not fit: read it again as pages, and believe only those."""
-        assert self._chain is not None
-        self._chain.drop()
+        assert self.chain is not None
+        self.chain.drop()
         if self.strict:
             self._halt(StopReason.FORKED)
         self.strict = True
@@ -319,10 +315,10 @@ class RoomReceiver:
         if self._heads.conflict:
             self._halt(StopReason.FORKED)
         if self.takes:
-            if self._chain is None and self.join is not None:
+            if self.chain is None and self.join is not None:
                 self._begin(self.join)
-            if self._chain is not None:
-                self._settle(self._chain)
+            if self.chain is not None:
+                self._settle(self.chain)
         events, self._events = self._events, []
         return events
 
@@ -350,8 +346,8 @@ class RoomReceiver:
         store = self._context.store
         begin = store.start_span if self._span is None else store.restart_span
         self._span = begin(self.room, base, base_hash)
-        self._chain = self._begin_chain(self._span)
-        return self._chain
+        self.chain = self._begin_chain(self._span)
+        return self.chain
 
     def _settle(self, chain: Chain) -> None:
         while self.stop is None and chain.linked:

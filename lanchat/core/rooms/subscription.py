@@ -135,8 +135,8 @@ class RoomSubscription:
             return receiver.base is None and receiver.join is not None and receiver.join.seq >= receiver.first_seq
         if self._owes_page:
             return True
-        behind = receiver.chain.end < receiver.goal
-        return behind and (not receiver.live or self.lagging or receiver.strict)
+        doubtful = not receiver.live or self.lagging or receiver.strict
+        return doubtful and receiver.chain.end < receiver.goal
 
     def _next_page(self) -> History:
         chain, join = self.receiver.chain, self.receiver.join

@@ -55,10 +55,11 @@ class DecodedRecord:
 
     __slots__ = ("header", "record")
 
-    def __init__(self, record: Record) -> None:
-        """Raises ProtocolError for a header that this version cannot read."""
+    def __init__(self, record: Record, header: Header | None = None) -> None:
+        """`header`: that of the record, where it was decoded before. Raises ProtocolError for one that this version
+        cannot read."""
         self.record = record
-        self.header: Header = decode_header_untrusted(record.header)
+        self.header: Header = decode_header_untrusted(record.header) if header is None else header
 
 
 def is_shown(kind: Kind) -> bool:
@@ -155,9 +156,9 @@ class RoomFold:
 
     # --- What comes -------------------------------------------------------------------------------------------------
 
-    def note(self, records: Iterable[Record]) -> list[DecodedRecord]:
-        """New records at the top, ascending; returned with their headers. Those that are known already stay out."""
-        fresh = [DecodedRecord(record) for record in records if record.seq > self._top]
+    def note(self, records: Iterable[DecodedRecord]) -> list[DecodedRecord]:
+        """New records at the top, ascending; returned without those that are known already."""
+        fresh = [note for note in records if note.record.seq > self._top]
         if fresh and fresh[0].record.seq > self._top + 1:
             # Another process stored what is between, or the span began anew: look again from here.
             self._begin_at(fresh[0].record.seq - 1)
@@ -193,7 +194,7 @@ class RoomFold:
     def _cover(self, first: int) -> None:
         """Look at every record from `first` up, which is stored. What another process added is looked at, too."""
         while fresh := self._store.records(self._room, self._top + 1, self._top + CHUNK):
-            self.note(fresh)
+            self.note(map(DecodedRecord, fresh))
         self._just_noted = False
         while self._low > first:
             self._cover_chunk(first)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lanchat.core.view.fold import DecodedRecord
 from lanchat.protocol import wire
 from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.wire import User
@@ -57,7 +58,7 @@ def test_titles_and_lines_show_ambiguous_names_with_user_name() -> None:
     book.core.directory.put_users([user(ME, "me", "other"), user(OTHER, "other")])
     room = wire.Room(5, "", wire.RoomKind.DIRECT, wire.HistoryPolicy.EVERYTHING, 1, True, 2, ME)
     assert book.book.view(room).title == "other (@me)"
-    book.book.note(ROOM, [book.store_only(ME)])
+    book.book.note(ROOM, [DecodedRecord(book.store_only(ME))])
     last = book.book.state(ROOM).last
     assert last is not None
     line = book.book.line(ROOM, last)

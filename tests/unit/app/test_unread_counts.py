@@ -11,6 +11,7 @@ from lanchat.app.rooms import RoomBook
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
 from lanchat.core.ports import ChainLink
+from lanchat.core.view.fold import DecodedRecord
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.log.records import Record
@@ -62,7 +63,7 @@ class Book:
 
     def say(self, number: int = OTHER, kind: Kind = Kind.TEXT, ref: int = 0, room: int = ROOM) -> int:
         record = self.store_only(number, kind, ref, room)
-        self.book.note(room, [record])
+        self.book.note(room, [DecodedRecord(record)])
         return record.seq
 
     @property
@@ -79,7 +80,7 @@ def test_lines_read_for_folding_are_counted() -> None:
     records = [book.store_only() for _ in range(10)]
     book.book.state(ROOM).fold.below(0, 50)
     assert book.unread == 10
-    book.book.note(ROOM, records)
+    book.book.note(ROOM, map(DecodedRecord, records))
     assert (book.unread, book.view().last_time) == (10, records[-1].time_ms / 1000)
 
 

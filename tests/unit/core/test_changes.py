@@ -73,7 +73,7 @@ class Room:
     def add(self, user: int, text: str, kind: Kind = Kind.TEXT, ref: int = 0) -> int:
         record = self.log_only(user, text, kind, ref)
         self.store.append(1, [ChainLink(record, self.log.hashes[1][-1])], self.log.head(1))
-        self.fold.note([record])
+        self.fold.note(map(DecodedRecord, [record]))
         return record.seq
 
     def copy_from(self, first: int) -> CountingStore:
@@ -233,7 +233,7 @@ def test_changes_with_bad_signatures_are_checked_once(room: Room) -> None:
         header = Header(1, device_of(room.keys[BOB]), 2, int(kind), kind, seq, 1_000, 1)
         genuine = make_message(room.keys[BOB], LOG_ID, header, body)
         record = room.log.store(type(genuine)(genuine.header, genuine.body, bytes(64)))
-        room.fold.note([record])
+        room.fold.note(map(DecodedRecord, [record]))
         room.store.append(1, [ChainLink(record, room.log.hashes[1][-1])], room.log.head(1))
     room.one(seq)
     room.take_work()

@@ -180,15 +180,15 @@ def test_records_noted_by_another_process_are_found(room: Room) -> None:
     target = room.add("anna", "one")
     assert room.one(target).reactions == ()
     noted = room.add("bob", "👍", Kind.REACTION, target)
-    assert [note.record.seq for note in room.fold.note([room.log.records[1][noted - 1]])] == [noted]
+    assert [note.record.seq for note in room.fold.note(map(DecodedRecord, [room.log.records[1][noted - 1]]))] == [noted]
     room.add("me", "👍", Kind.REACTION, target)
     assert room.one(target).reactions == (("👍", (9, 7)),)
-    assert room.fold.note([room.log.records[1][noted - 1]]) == []
+    assert room.fold.note(map(DecodedRecord, [room.log.records[1][noted - 1]])) == []
 
 
 def test_new_records_are_shown_without_reading_the_store(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     old = room.add("anna", "old")
-    room.fold.note(room.log.records[1])
+    room.fold.note(map(DecodedRecord, room.log.records[1]))
     reads: list[tuple[int, int]] = []
     records = room.store.records
     monkeypatch.setattr(
@@ -197,7 +197,7 @@ def test_new_records_are_shown_without_reading_the_store(room: Room, monkeypatch
     text = room.add("bob", "first")
     room.add("bob", "second", Kind.EDIT, text)
     room.add("anna", "👍", Kind.REACTION, text)
-    room.fold.note(room.log.records[1][-3:])
+    room.fold.note(map(DecodedRecord, room.log.records[1][-3:]))
     assert (room.fold.noted(text).text, room.fold.newest().reactions) == ("second", (("👍", (8,)),))
     assert room.fold.unread(old, 100) == 1
     assert reads == []
@@ -209,7 +209,7 @@ def test_deleted_text_is_not_shown_from_memory(room: Room) -> None:
     text = room.add("bob", "secret")
     room.add("bob", "more secret", Kind.EDIT, text)
     room.add("bob", "", Kind.DELETE, text)
-    room.fold.note(room.log.records[1])
+    room.fold.note(map(DecodedRecord, room.log.records[1]))
     assert (room.fold.noted(text).text, room.fold.noted(text).deleted) == ("", True)
     assert room.fold._fresh.get(text) is None
 
@@ -217,10 +217,10 @@ def test_deleted_text_is_not_shown_from_memory(room: Room) -> None:
 def test_records_kept_in_memory_are_bounded(room: Room) -> None:
     for number in range(3 * fold._FRESH_MAX):
         room.add("bob", f"{number}")
-    room.fold.note(room.log.records[1])
+    room.fold.note(map(DecodedRecord, room.log.records[1]))
     assert len(room.fold._fresh) == fold._FRESH_MAX
     room.add("bob", "last")
-    room.fold.note(room.log.records[1][-1:])
+    room.fold.note(map(DecodedRecord, room.log.records[1][-1:]))
     assert len(room.fold._fresh) == 1
 
 
@@ -228,18 +228,18 @@ def test_cached_numbers_are_bounded() -> None:
     """Also in a long-lived room: a dropped number is read again from the copy when needed."""
     room = Room(ClientConfig(folded_max=2 * CHUNK))
     target = room.add("anna", "cake!")
-    room.fold.note(room.log.records[1])
+    room.fold.note(map(DecodedRecord, room.log.records[1]))
     room.add("bob", "👍", Kind.REACTION, target)
     room.add("me", "👍", Kind.REACTION, target)
     most, wanted = 0, ["cake!"]
     for number in range(5 * CHUNK):
         room.add("anna", f"{number}")
         wanted.append(f"{number}")
-        room.fold.note(room.log.records[1][-1:])
+        room.fold.note(map(DecodedRecord, room.log.records[1][-1:]))
         most = max(most, len(room.fold._texts))
         assert room.fold.newest().text == f"{number}"
     room.add("bob", "-👍", Kind.REACTION, target)
-    room.fold.note(room.log.records[1][-3:])
+    room.fold.note(map(DecodedRecord, room.log.records[1][-3:]))
     assert most <= 2 * CHUNK
     assert len(room.fold._about) <= 1
     assert room.one(target).reactions == (("👍", (7,)),)
