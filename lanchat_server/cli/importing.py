@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lanchat.i18n import _
@@ -21,6 +22,8 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from lanchat_server.maintenance.importing.report import ImportReport, SkipReason
     from lanchat_server.maintenance.importing.tables import Columns, OldTable
     from lanchat_server.store import SqlStore
@@ -83,7 +86,7 @@ def import_users(options: argparse.Namespace, settings: ServerConfig, output: Ou
     columns = _columns(options, options.file, USERS)
     text = _text(options.file, columns)
     argon2 = settings.argon2
-    with _errors(options.file), _store(settings, may_create=True) as store:
+    with _errors(options.file), _store(settings, may_create=True, dry_run=options.dry_run) as store:
         hasher = PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers)
         try:
             rows = read_untrusted(text, USERS, columns)
@@ -105,18 +108,13 @@ def import_messages(options: argparse.Namespace, settings: ServerConfig, output:
     from lanchat_server.maintenance.importing.messages import ImportOptions, MessageImport
     from lanchat_server.maintenance.importing.tables import MESSAGES, read_untrusted
     from lanchat_server.maintenance.importing.times import TimeReader
-    from lanchat_server.service.errors import StartError
-    from lanchat_server.service.keys import load_or_create
 
     columns = _columns(options, options.file, MESSAGES)
     text = _text(options.file, columns)
-    with _errors(options.file), _store(settings, may_create=False) as store:
+    with _errors(options.file), _store(settings, may_create=False, dry_run=options.dry_run) as store:
         names = _names(options, text, columns)
         chosen = ImportOptions(options.room, names, options.make_accounts, options.dry_run)
-        try:
-            log_key = load_or_create(settings.data_dir).log_key
-        except StartError as error:
-            raise CliError(FAILED, str(error)) from None
+        log_key = _log_key(settings, options.dry_run)
         times = TimeReader(UTC if options.utc else None)
         now_ms = SYSTEM_CLOCK.wall_ms()
         work = MessageImport(store, log_key, SYSTEM_ENTROPY, now_ms, times, chosen)
@@ -124,6 +122,21 @@ def import_messages(options: argparse.Namespace, settings: ServerConfig, output:
     done = _("{added} messages imported, {present} were there, {skipped} rows skipped; rooms and accounts made: {made}")
     _show(options, output, report, done)
     return DONE
+
+
+def _log_key(settings: ServerConfig, dry_run: bool) -> "Ed25519PrivateKey":
+    """What signs for the imported messages; one that is not kept where nothing is and nothing may be written."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from lanchat_server.service.errors import StartError
+    from lanchat_server.service.keys import has_keys, load_or_create
+
+    if dry_run and not has_keys(settings.data_dir):
+        return Ed25519PrivateKey.generate()
+    try:
+        return load_or_create(settings.data_dir).log_key
+    except StartError as error:
+        raise CliError(FAILED, str(error)) from None
 
 
 def _columns(options: argparse.Namespace, file: Path, kind: "OldTable") -> "Columns":
@@ -177,18 +190,22 @@ def _errors(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _store(settings: ServerConfig, *, may_create: bool) -> "Iterator[SqlStore]":
-    """The database, when no server has it."""
+def _store(settings: ServerConfig, *, may_create: bool, dry_run: bool) -> "Iterator[SqlStore]":
+    """The database, when no server has it. A dry run makes an embedded one that is not there yet elsewhere."""
     from lanchat_server.admin.run import check_no_server_runs
     from lanchat_server.store import open_store
+    from lanchat_server.store.url import parse_url
 
     check_no_server_runs(settings.data_dir)
-    store = open_store(settings.database, settings.data_dir, command=True, may_create=may_create)
-    try:
+    url, folder = settings.database, settings.data_dir
+    path = parse_url(url, folder).path
+    with ExitStack() as stack:
+        if dry_run and may_create and path is not None and not path.exists():
+            url, folder = None, Path(stack.enter_context(TemporaryDirectory(prefix="lanchat-import-")))
+        store = open_store(url, folder, command=True, may_create=may_create)
+        stack.callback(store.close)
         store.claim_lease()
         yield store
-    finally:
-        store.close()
 
 
 class _RowProgress:

@@ -42,11 +42,15 @@ def stored_hash(data: Path) -> str:
 def test_imported_people_log_in_and_read_what_they_said(tmp_path: Path, dump: Path) -> None:
     tried = json_lines(run_command(tmp_path, "import-users", str(dump), "--dry-run", "--json").stdout)[0]
     assert (tried["rows"], tried["added"], tried["skipped"], tried["dry_run"]) == (3, 2, 1, True)
+    assert not (tmp_path / "data").exists()
     done = run_command(tmp_path, "import-users", str(dump))
     assert done.returncode == 0, done.stderr
     assert "line 4: no good: no name that a user can have" in done.stderr
     assert "There is no administrator yet" in done.stderr
     assert stored_hash(tmp_path).startswith("$md5$argon2id$")
+    tried = json_lines(run_command(tmp_path, "import-messages", str(dump), "--dry-run", "--json").stdout)[0]
+    assert (tried["added"], tried["skipped"], tried["dry_run"]) == (2, 1, True)
+    assert not (tmp_path / "data" / "keys").exists()
     done = run_command(tmp_path, "import-messages", str(dump), "--utc", "--json")
     [report] = json_lines(done.stdout)
     assert (report["added"], report["skipped"]) == (2, 1)
