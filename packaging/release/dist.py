@@ -157,6 +157,14 @@ def sums() -> str:
     return f"{len(found)} files"
 
 
+def clear(folder: Path) -> None:
+    """What an earlier run has built; what others have built is in folders (`make windows`) and stays."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if not path.is_dir():
+            path.unlink()
+
+
 def steps(without: list[str], twice: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     """Name and work of each row of the table."""
     yield "wheel and source package", wheel_and_sdist
@@ -174,8 +182,7 @@ def main() -> int:
     parser.add_argument("--without", action="append", choices=PARTS, default=[], help="leave a part out")
     parser.add_argument("--twice", action="store_true", help="build the Debian packages twice and compare them")
     options = parser.parse_args()
-    shutil.rmtree(DIST, ignore_errors=True)
-    DIST.mkdir()
+    clear(DIST)
     rows: list[Row] = []
     for name, work in steps(options.without, options.twice):
         say(name)

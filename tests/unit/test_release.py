@@ -5,6 +5,8 @@ import json
 import os
 import re
 import runpy
+import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -179,6 +181,36 @@ def test_packages_name_files_that_exist(name: str) -> None:
         file = LINUX / "debian" / f"{name}.{kind}"
         for line in file.read_text(encoding="utf-8").splitlines():
             assert (ROOT / line.split()[0]).is_file(), f"{file.name}: {line}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="commands for Linux")
+def test_menu_entry_of_the_archive_works_from_a_folder_with_blanks(tmp_path: Path) -> None:
+    folder = tmp_path / "Мои программы" / "lanchat"
+    folder.mkdir(parents=True)
+    shutil.copy(LINUX / "desktop" / "lanchat.desktop", folder)
+    indented = [
+        line for line in (LINUX / "tarball.txt").read_text(encoding="utf-8").splitlines() if line[:4] == " " * 4
+    ]
+    script = "\n".join(indented[next(n for n, line in enumerate(indented) if "mkdir" in line) :])
+    script = script.partition("    xdg-mime")[0]
+    environment = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+    subprocess.run(["sh", "-euc", script], cwd=folder, env=environment, check=True)
+    entry = (tmp_path / "home/.local/share/applications/lanchat.desktop").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^Exec=(.*)$", entry, re.MULTILINE)
+    assert shlex.split(command) == [str(folder / "lanchat" / "lanchat"), "window", "%u"]
+    assert f"\nIcon={folder}/lanchat.svg\n" in entry
+
+
+def test_release_removes_only_what_it_builds(tmp_path: Path) -> None:
+    (tmp_path / "windows").mkdir()
+    (tmp_path / "windows" / "setup.exe").touch()
+    (tmp_path / "lanchat-0.0.9.tar.gz").touch()
+    clear = module("dist")["clear"]
+    clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["windows"]
+    assert (tmp_path / "windows" / "setup.exe").exists()
+    clear(tmp_path / "fresh")
+    assert (tmp_path / "fresh").is_dir()
 
 
 def test_packages_support_the_pythons_of_the_locks() -> None:
