@@ -20,7 +20,8 @@ wine_packages="wine wine64 wine32:i386 xvfb xauth x11-utils x11-xkb-utils fonts-
 
 say() { printf '== %s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+cd "$top" # the names of lock files are relative to it, as its path may have blanks
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$here/box.sh" >&2; exit 2; }
 
 quietly() { # runs a command; what it said is shown when it fails
     "$@" >"$cache/log" 2>&1 || { tail -n 30 "$cache/log" >&2; fail "$1 failed ($cache/log)"; }
@@ -97,7 +98,7 @@ locks_of() { # the lock files of an environment
 make_environment() {
     name=$1
     locks=
-    for lock in $(locks_of "$name"); do locks="$locks $top/packaging/locks/$lock.txt"; done
+    for lock in $(locks_of "$name"); do locks="$locks packaging/locks/$lock.txt"; done
     # shellcheck disable=SC2086  # a list of words
     stamp="$(cat $locks "$here/locked.py" "$cache/python/ready" | cksum)"
     [ "$(cat "$cache/env/$name/ready" 2>/dev/null)" = "$stamp" ] && return
