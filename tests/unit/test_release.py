@@ -201,7 +201,8 @@ def test_menu_entry_of_the_archive_works_from_a_folder_with_blanks(tmp_path: Pat
     assert f"\nIcon={folder}/lanchat.svg\n" in entry
 
 
-def test_release_removes_only_what_it_builds(tmp_path: Path) -> None:
+def test_release_removes_only_what_it_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(RELEASE))
     (tmp_path / "windows").mkdir()
     (tmp_path / "windows" / "setup.exe").touch()
     (tmp_path / "lanchat-0.0.9.tar.gz").touch()
