@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.records import Head
 from lanchat_server.config import ServerConfig
@@ -25,6 +26,7 @@ from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.ports import Store, StoreError
+from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
@@ -41,7 +43,7 @@ from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests.acting import check_session
-from lanchat_server.service.requests.costs import cost_of
+from lanchat_server.service.requests.costs import LISTS, cost_of, entries_of
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.step import CoreDriver
@@ -262,7 +264,14 @@ class Service:
         """The result of a request; raises Refused or StoreError."""
         if connection.user is not None:
             check_session(self.context.directory, connection)
-        return await HANDLERS[type(operation)](self.context, connection, operation)
+        session = self.core.sessions.get(connection.session)
+        if session is None or not isinstance(operation, LISTS):
+            return await HANDLERS[type(operation)](self.context, connection, operation)
+        if wait := session.pages.wait(self.now()):
+            raise Refused(Code.BUSY, "too many lists", wait)
+        page = await HANDLERS[type(operation)](self.context, connection, operation)
+        session.pages.spend(entries_of(page))
+        return page
 
     def status(self, rooms_above: int | None = None) -> wire.StatusReport:
         """Figures for administrators; `rooms_above` as in wire.Status."""

@@ -148,7 +148,11 @@ SERVER = [
         connection.REQUESTS_OCTETS_MAX,
         "`Failure` with `BUSY`",
     ),
-    _core("records of pages a second, at once, of a user", "page_rate page_burst", "`Failure` with `BUSY`"),
+    _core(
+        "records and list entries a second, at once, of a user",
+        "page_rate page_burst",
+        "`Failure` with `BUSY`",
+    ),
     _core("messages of a session that wait to be stored", "session_queue_max", "`Busy`"),
     _core("messages that wait to be stored", "queue_max", "`Busy`"),
     _core("messages of a run that wait for their predecessor", "hold_per_run", "the highest are forgotten"),

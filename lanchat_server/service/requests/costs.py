@@ -16,6 +16,24 @@ TOLD = (
 )
 TOLD_AT_ONCE = 100
 
+# Each entry takes some microseconds of the event loop, and the shortest of these requests brings thousands: they are
+# taken from what a user may have of history.
+LISTS = (
+    wire.ListRooms,
+    wire.ListUsers,
+    wire.ListMembers,
+    wire.ListCursors,
+    wire.ListDevices,
+    wire.ListInvites,
+    wire.ListAccounts,
+    wire.ListAllRooms,
+)
+
+
+def entries_of(page: Any) -> int:
+    """Of a list."""
+    return len(getattr(page, page.__struct_fields__[0]))
+
 
 def cost_of(operation: Any, user: int, directory: Directory, sessions: int) -> int:
     """1, or for a change of a room as much as there are hundreds of people to tell of it; `sessions`: how many there
