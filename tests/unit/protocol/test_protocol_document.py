@@ -28,6 +28,7 @@ INTERNAL = {
 LOCAL = {
     *("reorder_max", "pull_retry", "submit_octets", "adopt_after", "adopt_every", "stored_max", "marks_after"),
     *("doubt_nacks", "doubt_every", "silent_ping_every", "away_after", "renew_retry", "store_retry"),
+    *("aside_octets", "users_max", "rooms_max", "entries_max", "folded_max"),
 }
 
 
