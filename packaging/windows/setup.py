@@ -1,6 +1,7 @@
 """`make windows`: builds the setup, the portable archive and winget's manifest on Linux, then installs and uses them.
 
     setup.py [--again] [--no-use]
+    setup.py --programs FOLDER    on Windows: only the setup, of programs that are frozen already, as by build.py --dist
 
 Everything that comes from outside is pinned by hash; what was built is kept in the folder of box.sh (.cache/windows)
 and built anew when something has changed. The results are in dist/windows; a table at the end says what was checked.
@@ -77,8 +78,9 @@ def compiler() -> None:
     downloads.mkdir(parents=True, exist_ok=True)
     archive = downloads / (name.replace("@", "-") + ".tgz")
     if not archive.is_file():
+        npm = shutil.which("npm") or "npm"  # on Windows a script, which only its whole name starts
         subprocess.run(
-            ["npm", "pack", "--silent", "--ignore-scripts", name], cwd=downloads, check=True, stdout=subprocess.DEVNULL
+            [npm, "pack", "--silent", "--ignore-scripts", name], cwd=downloads, check=True, stdout=subprocess.DEVNULL
         )
     if "sha256:" + hashlib.sha256(archive.read_bytes()).hexdigest() != digest:
         archive.unlink()
@@ -99,7 +101,23 @@ def compile_setup() -> Path:
     options = [f"/DVersion={__version__}", r"/DDist=Z:\kept\programs", r"/DOut=Z:\src\dist\windows"]
     OUT.mkdir(parents=True, exist_ok=True)
     box("run", "wine", r"Z:\kept\inno\ISCC.exe", "/Qp", *options, r"Z:\src\packaging\windows\setup.iss")
-    return OUT / f"lanchat-{__version__}-setup.exe"
+    return OUT / setup_name()
+
+
+def setup_name() -> str:
+    """As setup.iss names it."""
+    return f"lanchat-{__version__}-setup.exe"
+
+
+def compile_here(programs: Path) -> Path:
+    """The same on Windows itself, of these programs."""
+    compiler()
+    OUT.mkdir(parents=True, exist_ok=True)
+    options = [f"/DVersion={__version__}", f"/DDist={programs}", f"/DOut={OUT}"]
+    done = subprocess.run([CACHE / "inno" / "ISCC.exe", "/Qp", *options, HERE / "setup.iss"], check=False)
+    if done.returncode:
+        raise StepFailed(f"ISCC ended with {done.returncode}")
+    return OUT / setup_name()
 
 
 def portable(dist: Path) -> Path:
@@ -128,9 +146,13 @@ def main() -> int:
     )
     parser.add_argument("--again", action="store_true", help="build also what has not changed")
     parser.add_argument("--no-use", action="store_true", help="build only")
+    parser.add_argument("--programs", type=Path, metavar="FOLDER", help="on Windows: the setup of these programs")
     options = parser.parse_args()
     began = time.monotonic()
     try:
+        if options.programs is not None:
+            print(compile_here(options.programs.absolute()))
+            return 0
         dist = freeze(options.again)
         compiler()
         setup = compile_setup()

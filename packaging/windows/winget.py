@@ -1,8 +1,12 @@
 """winget's manifest of a release: three YAML files, with the setup's hash; where it can be downloaded is filled in by
-whoever publishes it (`RELEASE_URL`)."""
+whoever publishes it (`RELEASE_URL`).
+
+    winget.py FOLDER SETUP VERSION    writes it into the folder, for a setup that was signed after it was built
+"""
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 IDENTIFIER = "LANChat.LANChat"
@@ -44,3 +48,7 @@ def write_manifest(folder: Path, setup: Path, version: str) -> list[Path]:
         file.write_text(text, encoding="utf-8")
         written.append(file)
     return written
+
+
+if __name__ == "__main__":
+    write_manifest(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
