@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that lanchat_server.store.migrate hands in.
+"""Alembic's entry: runs the migrations on the connection that lanchat_server.store.tables.migrate hands in.
 
 The caller has begun the transaction and commits it. There is no offline mode; what an administrator may run by hand is
 in db/mysql.

@@ -18,11 +18,12 @@ from lanchat.terminal.output import OutputWriter
 from lanchat_server.config import Argon2, ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.passwords import PasswordHasher
-from lanchat_server.store import migrate, open_store
-from lanchat_server.store.engine import make_engine
-from lanchat_server.store.errors import store_error
-from lanchat_server.store.schema import REVISION
-from lanchat_server.store.url import DatabaseAddress, parse_url
+from lanchat_server.store import open_store
+from lanchat_server.store.connection.engine import make_engine
+from lanchat_server.store.connection.errors import store_error
+from lanchat_server.store.connection.url import DatabaseAddress, parse_url
+from lanchat_server.store.tables import migrate
+from lanchat_server.store.tables.schema import REVISION
 
 _PASSWORD = "correct horse battery staple"  # noqa: S105 - of nobody
 _SAMPLE = "Привет, 👋"

@@ -60,7 +60,7 @@ def init_db(options: argparse.Namespace, settings: ServerConfig, output: OutputW
     """Make what is missing of database, account and tables. With `--dry-run` only say whether that will go well."""
     from lanchat_server.maintenance.initdb import check_init
     from lanchat_server.maintenance.initdb import init_db as make_database
-    from lanchat_server.store.url import parse_url
+    from lanchat_server.store.connection.url import parse_url
 
     with _errors_in_one_line():
         address = str(parse_url(settings.database, settings.data_dir))
@@ -80,7 +80,7 @@ def copy_database(options: argparse.Namespace, settings: ServerConfig, output: O
 
 def _copy_database(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     from lanchat_server.maintenance.copying import copy_database as copy
-    from lanchat_server.store.url import parse_url
+    from lanchat_server.store.connection.url import parse_url
 
     try:
         made = copy(options.source, options.target, settings.data_dir, _ProgressLine(output).tell)

@@ -194,7 +194,7 @@ def _store(settings: ServerConfig, *, may_create: bool, dry_run: bool) -> "Itera
     """The database, when no server has it. A dry run makes an embedded one that is not there yet elsewhere."""
     from lanchat_server.admin.run import check_no_server_runs
     from lanchat_server.store import open_store
-    from lanchat_server.store.url import parse_url
+    from lanchat_server.store.connection.url import parse_url
 
     check_no_server_runs(settings.data_dir)
     url, folder = settings.database, settings.data_dir

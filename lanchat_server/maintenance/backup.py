@@ -34,8 +34,9 @@ from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.reserve import DiskReserve
-from lanchat_server.store import SqlStore, dump, open_store, reads, schema
+from lanchat_server.store import SqlStore, dump, open_store
 from lanchat_server.store.soundness import ConsistencyCheck
+from lanchat_server.store.tables import reads, schema
 
 FORMAT = 1
 # Since the first one only what is made from the rest was added, which is not in a backup.

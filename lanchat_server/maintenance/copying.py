@@ -21,11 +21,12 @@ from lanchat.i18n import _
 from lanchat_server.core.limits.allowance import AllowanceKind
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import Fenced, StoreError
-from lanchat_server.store import SqlStore, dump, open_store, schema
-from lanchat_server.store.bulk import StatementBatch
+from lanchat_server.store import SqlStore, dump, open_store
+from lanchat_server.store.connection.url import DatabaseAddress, parse_url
 from lanchat_server.store.opening import FILLING
 from lanchat_server.store.soundness import ConsistencyCheck
-from lanchat_server.store.url import DatabaseAddress, parse_url
+from lanchat_server.store.tables import schema
+from lanchat_server.store.tables.bulk import StatementBatch
 
 # Rows of one transaction: what an interruption loses is a second of work.
 _BATCH = 1000

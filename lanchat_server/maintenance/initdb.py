@@ -13,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.i18n import _
 from lanchat_server.core.ports import StoreError, StoreRefused
 from lanchat_server.store import open_store
-from lanchat_server.store.engine import make_engine
-from lanchat_server.store.errors import is_missing_database, lacks_rights, store_error
-from lanchat_server.store.migrate import script_folder
-from lanchat_server.store.url import DatabaseAddress, parse_url
+from lanchat_server.store.connection.engine import make_engine
+from lanchat_server.store.connection.errors import is_missing_database, lacks_rights, store_error
+from lanchat_server.store.connection.url import DatabaseAddress, parse_url
+from lanchat_server.store.tables.migrate import script_folder
 
 # Of the account that asks, on everything.
 _OWN_RIGHTS = (

@@ -1,7 +1,7 @@
 """A standby: a second server on the same database and with the same keys, which takes over when the first is gone.
 
 It opens no port but the administrator's, and looks at the lease twice a second. When that may be taken
-(store/claiming.py) the server starts as any other; when it loses the lease, it stands by again.
+(store/transactions/claiming.py) the server starts as any other; when it loses the lease, it stands by again.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import ServerKeys, has_keys, load_or_create
 from lanchat_server.service.threads import ThreadPool
 from lanchat_server.store import SqlStore, open_store
-from lanchat_server.store.claiming import STANDBY_SIGN, LeaseHolder, StandbyWatch
+from lanchat_server.store.connection.url import parse_url
 from lanchat_server.store.sqlstore import this_process
-from lanchat_server.store.url import parse_url
+from lanchat_server.store.transactions.claiming import STANDBY_SIGN, LeaseHolder, StandbyWatch
 
 # Seconds between two looks.
 LOOK = 0.5

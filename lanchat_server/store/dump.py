@@ -15,9 +15,10 @@ from lanchat.protocol.log.messages import Kind
 from lanchat_server.core.limits import usage
 from lanchat_server.core.limits.allowance import AllowanceKind
 from lanchat_server.core.model import LogState
-from lanchat_server.store import indexing, reindexing, schema
-from lanchat_server.store.bulk import StatementBatch, chunks, insert_rows
-from lanchat_server.store.reads import DELETED_ROOMS
+from lanchat_server.store.searching import indexing, reindexing
+from lanchat_server.store.tables import schema
+from lanchat_server.store.tables.bulk import StatementBatch, chunks, insert_rows
+from lanchat_server.store.tables.reads import DELETED_ROOMS
 
 # In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`;
 # of `used` what the log takes is counted.

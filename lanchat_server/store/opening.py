@@ -18,13 +18,14 @@ from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store import migrate as migration
-from lanchat_server.store import reads, reindexing, rows, schema
-from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
-from lanchat_server.store.errors import store_error
+from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
+from lanchat_server.store.connection.errors import store_error
+from lanchat_server.store.connection.url import DatabaseAddress, parse_url
+from lanchat_server.store.searching import reindexing
 from lanchat_server.store.sqlstore import SqlStore, claim, this_process
-from lanchat_server.store.url import DatabaseAddress, parse_url
-from lanchat_server.store.writing import WriteSession
+from lanchat_server.store.tables import migrate as migration
+from lanchat_server.store.tables import reads, rows, schema
+from lanchat_server.store.transactions.writing import WriteSession
 
 GENERAL = "general"
 # The epoch of a log that is being copied into this database (maintenance/copying.py): no server uses it.

@@ -14,7 +14,7 @@ from lanchat.protocol.log.keys import device_id
 from lanchat.protocol.log.messages import Header, decode_header_untrusted
 from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import RoomState
-from lanchat_server.store import rows, schema
+from lanchat_server.store.tables import rows, schema
 
 Values = dict[str, Any]
 

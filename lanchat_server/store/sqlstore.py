@@ -16,15 +16,16 @@ from lanchat.platform.file_lock import FileLock
 from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import DirectorySnapshot, LogState, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
-from lanchat_server.store import claiming, reads, schema
-from lanchat_server.store.asking import AutocommitPool
-from lanchat_server.store.claiming import LeaseHolder, LeaseVerdict, LeaseWatch, ServerTerms
-from lanchat_server.store.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine, note_lost
-from lanchat_server.store.errors import commit_error, is_conflict, is_lost, statement_error, store_error
-from lanchat_server.store.search import find
-from lanchat_server.store.transaction import CommittedState, SqlTransaction
-from lanchat_server.store.url import DatabaseAddress
-from lanchat_server.store.writing import WriteSession
+from lanchat_server.store.connection.asking import AutocommitPool
+from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine, note_lost
+from lanchat_server.store.connection.errors import commit_error, is_conflict, is_lost, statement_error, store_error
+from lanchat_server.store.connection.url import DatabaseAddress
+from lanchat_server.store.searching.search import find
+from lanchat_server.store.tables import reads, schema
+from lanchat_server.store.transactions import claiming
+from lanchat_server.store.transactions.claiming import LeaseHolder, LeaseVerdict, LeaseWatch, ServerTerms
+from lanchat_server.store.transactions.transaction import CommittedState, SqlTransaction
+from lanchat_server.store.transactions.writing import WriteSession
 
 # A server that takes the lease in a cluster competes with the one that has it, which changes it with each batch.
 CONFLICTS_MAX = 50

@@ -25,7 +25,10 @@ PEOPLE = 40
 _MAKERS = (
     Path(accounts.__file__),
     Path(filling.__file__),
-    *(ROOT / "lanchat_server" / "store" / name for name in ("schema.py", "rows.py", "indexing.py")),
+    *(
+        ROOT / "lanchat_server" / "store" / name
+        for name in ("tables/schema.py", "tables/rows.py", "searching/indexing.py")
+    ),
     ROOT / "lanchat" / "protocol" / "text" / "search_words.py",
     *(ROOT / "lanchat" / "protocol" / "log" / name for name in ("records.py", "messages.py", "certificates.py")),
 )

@@ -30,7 +30,9 @@ from lanchat_server.maintenance.backup import backup_at_rest, restore
 from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.server import ServerReady, serve
-from lanchat_server.store import SqlStore, claiming, open_store, schema
+from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.tables import schema
+from lanchat_server.store.transactions import claiming
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Log, device, room, user
 

@@ -100,7 +100,7 @@ def _while_sending(hit: Hit) -> None:
 
 def _before_records(hit: Hit) -> None:
     """Heads of rooms are moved inside the transaction, the records are not there."""
-    from lanchat_server.store.bulk import StatementBatch
+    from lanchat_server.store.tables.bulk import StatementBatch
 
     update = StatementBatch.update
 
@@ -116,7 +116,7 @@ def _before_records(hit: Hit) -> None:
 
 def _while_saving_receipts(hit: Hit) -> None:
     """Receipts are written, not committed."""
-    from lanchat_server.store.transaction import SqlTransaction
+    from lanchat_server.store.transactions.transaction import SqlTransaction
 
     _after(SqlTransaction, "set_cursors", hit)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from lanchat_server.store.engine import make_engine
-from lanchat_server.store.url import parse_url
+from lanchat_server.store.connection.engine import make_engine
+from lanchat_server.store.connection.url import parse_url
 
 # Twenty times a second: a batch takes some milliseconds.
 PAUSE = 0.05

@@ -10,7 +10,7 @@ import pytest
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.store import open_store
-from lanchat_server.store.migrate import script_folder
+from lanchat_server.store.tables.migrate import script_folder
 from tests.support.mariadb import PASSWORD, MariaDB
 from tests.support.small_disk import fill, needs_root, small_disk
 from tests.support.stores import Log, added

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from lanchat.protocol import wire
-from lanchat_server.store.url import SQLITE_FILE
+from lanchat_server.store.connection.url import SQLITE_FILE
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
 from tests.support.waiting import wait_until

@@ -19,7 +19,7 @@ from lanchat.protocol.limits import FRAME_MAX
 from lanchat.protocol.log.messages import Kind
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.accounts import DEVICES_PER_USER, ROOMS_PER_USER
-from lanchat_server.store import schema
+from lanchat_server.store.tables import schema
 from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient
 from tests.support.stores import Database, Log, octets

@@ -16,7 +16,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import check_author, decode_header_untrusted
 from lanchat.protocol.log.records import Record
-from lanchat_server.store.url import SQLITE_FILE
+from lanchat_server.store.connection.url import SQLITE_FILE
 from tests.chaos.audit import Audit
 from tests.fuzz.file_targets import folder
 from tests.support.procs import ServerProcess

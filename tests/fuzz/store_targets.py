@@ -26,7 +26,8 @@ from lanchat.store.local import SqliteLocalStore
 from lanchat.store.rows import Damaged, pack, unpack
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import backup
-from lanchat_server.store import open_store, schema
+from lanchat_server.store import open_store
+from lanchat_server.store.tables import schema
 from tests.fuzz.file_targets import folder
 from tests.fuzz.target import Target, rule
 from tests.support import local_log, stores

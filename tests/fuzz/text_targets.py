@@ -18,7 +18,7 @@ from lanchat_server.cli import main
 from lanchat_server.core import recovery
 from lanchat_server.core.ports import StoreError
 from lanchat_server.logs import redact
-from lanchat_server.store.url import parse_url
+from lanchat_server.store.connection.url import parse_url
 from tests.fuzz import letter
 from tests.fuzz.target import Never, Target, rule
 

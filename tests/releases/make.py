@@ -17,8 +17,9 @@ from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat.protocol.wire import Cursor
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.model import RecoveryRow, Rejection, RoomKeyRow
-from lanchat_server.store import SqlStore, dump, schema
-from lanchat_server.store.literals import literal
+from lanchat_server.store import SqlStore, dump
+from lanchat_server.store.connection.literals import literal
+from lanchat_server.store.tables import schema
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log, added, device, member, octets, room
 

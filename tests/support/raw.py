@@ -21,7 +21,7 @@ from lanchat.protocol.limits import ALPN
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted, pack_frame
-from lanchat_server.store.connector import clear_tls_errors
+from lanchat_server.store.connection.connector import clear_tls_errors
 from tests.support.leaks import guard
 from tests.support.procs import ServerProcess
 from tests.support.waiting import patient

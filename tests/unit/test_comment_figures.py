@@ -20,7 +20,7 @@ from lanchat_server.core.limits.throttle import ThrottleConfig
 from lanchat_server.core.relay import heartbeat
 from lanchat_server.service.net import beacon, connection
 from lanchat_server.service.upkeep import housekeeping
-from lanchat_server.store import claiming
+from lanchat_server.store.transactions import claiming
 from lanchat_server.window import log, main
 
 CORE, CLIENT, THROTTLE = CoreConfig(), ClientConfig(), ThrottleConfig()

@@ -76,6 +76,9 @@ UI_KIT = (*PROTOCOL, "lanchat.i18n", "lanchat.ui.kit")
 UI = (*WORDING, "lanchat.about", "lanchat.store", "lanchat.app", "lanchat.ui")
 # Those of the server.
 SERVER_CORE = (*PROTOCOL, "lanchat_server.core")
+CONNECTION = (*SERVER_CORE, *I18N, "lanchat_server.store.connection")
+TABLES = (*CONNECTION, "lanchat_server.store.tables")
+SEARCHING = (*TABLES, "lanchat_server.store.searching")
 SERVER_STORE = (*SERVER_CORE, *I18N, "lanchat_server.store")
 MAINTENANCE = (*SERVER_STORE, "lanchat_server.maintenance", "lanchat_server.config", "lanchat_server.passwords")
 SHARED = (*CHECKS, "lanchat_server")
@@ -126,6 +129,10 @@ RULES = (
     Rule("lanchat_server/*", never=SCREEN, but="lanchat_server/window/*"),
     Rule("lanchat_server/core/*", never=IMPURE, ours=SERVER_CORE),
     Rule("lanchat_server/store/*", ours=SERVER_STORE),
+    Rule("lanchat_server/store/connection/*", ours=CONNECTION),
+    Rule("lanchat_server/store/tables/*", ours=TABLES),
+    Rule("lanchat_server/store/searching/*", ours=SEARCHING),
+    Rule("lanchat_server/store/transactions/*", ours=(*SEARCHING, "lanchat_server.store.transactions")),
     Rule("lanchat_server/maintenance/*", ours=MAINTENANCE),
     # Clocks and entropy are handed in.
     Rule("lanchat_server/service/*", never=("time", "random", "secrets")),
@@ -335,7 +342,17 @@ def test_rules_apply_to_existing_folders() -> None:
         ("lanchat_server/core/sequencer.py", "import threading", "must not import threading"),
         ("lanchat_server/core/sequencer.py", "from lanchat_server.store import api", "not lanchat_server.store.api"),
         ("lanchat_server/core/sequencer.py", "from lanchat.transport import udp", "not lanchat.transport.udp"),
-        ("lanchat_server/store/rows.py", "import lanchat_server.service.keys", "not lanchat_server.service.keys"),
+        ("lanchat_server/store/dump.py", "import lanchat_server.service.keys", "not lanchat_server.service.keys"),
+        (
+            "lanchat_server/store/tables/rows.py",
+            "from lanchat_server.store import dump",
+            "not lanchat_server.store.dump",
+        ),
+        (
+            "lanchat_server/store/connection/url.py",
+            "import lanchat_server.store.tables",
+            "not lanchat_server.store.tab",
+        ),
         ("lanchat_server/maintenance/backup.py", "import lanchat_server.admin.run", "not lanchat_server.admin.run"),
         ("lanchat_server/service/run.py", "import tkinter.ttk", "must not import tkinter.ttk"),
         ("lanchat_server/service/run.py", "import time", "must not import time"),

@@ -427,9 +427,9 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_large_answers_and_their_queue_are_bounded",
     "lanchat_server/service/writer.py:JOBS_MAX": "tests/unit/test_server_memory.py"
     "::test_changes_waiting_for_the_writer_are_bounded",
-    "lanchat_server/store/bulk.py:_sqlite_statement": "tests/unit/test_server_memory.py"
+    "lanchat_server/store/tables/bulk.py:_sqlite_statement": "tests/unit/test_server_memory.py"
     "::test_cached_statements_are_bounded",
-    "lanchat_server/store/transaction.py:_SPENDERS_MAX": "tests/unit/test_server_memory.py"
+    "lanchat_server/store/transactions/transaction.py:_SPENDERS_MAX": "tests/unit/test_server_memory.py"
     "::test_remembered_allowances_are_bounded",
 }
 
@@ -474,8 +474,8 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/service/keys.py": "_FILE_MAX",
         "lanchat_server/service/metrics.py": "_HEAD_MAX",
         "lanchat_server/service/net/places.py": "GREETING_MAX",
-        "lanchat_server/store/url.py": "HOSTS_MAX _NAME_MAX",
-        "lanchat_server/store/search.py": "_NO_BOUND",
+        "lanchat_server/store/connection/url.py": "HOSTS_MAX _NAME_MAX",
+        "lanchat_server/store/searching/search.py": "_NO_BOUND",
     },
     "an amount of work, or of what one answer or screen shows; nothing is kept": {
         "lanchat/transport/receiving_thread.py": "TOGETHER_MAX",
@@ -507,8 +507,8 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/service/net/datagrams.py": "DRAIN_MAX",
         "lanchat_server/service/figures.py": "NAME_MAX URL_MAX",
         "lanchat_server/service/net/local_port.py": "ACCEPT_MAX",
-        "lanchat_server/store/claiming.py": "_LIFETIMES_MAX",
-        "lanchat_server/store/search.py": "ROOMS_MAX",
+        "lanchat_server/store/transactions/claiming.py": "_LIFETIMES_MAX",
+        "lanchat_server/store/searching/search.py": "ROOMS_MAX",
         "lanchat_server/window/view.py": "_ADDRESSES_MAX",
     },
     "a time": {
@@ -527,12 +527,12 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/protocol/text/cleaning.py": "_runs",
         "lanchat/protocol/text/search_words.py": "_newer",
         "lanchat/store/schema.py": "_expected",
-        "lanchat_server/store/bulk.py": "_insert_into _sqlite_put _sqlite_update",
-        "lanchat_server/store/rooms.py": "_putting",
+        "lanchat_server/store/tables/bulk.py": "_insert_into _sqlite_put _sqlite_update",
+        "lanchat_server/store/transactions/rooms.py": "_putting",
         "lanchat_server/store/dump.py": "row_type",
     },
     "names of columns": {
-        "lanchat_server/store/rooms.py": "_KEPT",
+        "lanchat_server/store/transactions/rooms.py": "_KEPT",
     },
     "a bound of the wire, which a decoder checks": {
         "lanchat/protocol/limits.py": "*",

@@ -38,12 +38,15 @@ USES = {
     ),
     ("lanchat_server/service/net/tls_internals.py", "_ssl_protocol"): "tests/unit/server/service/test_tls_internals.py",
     ("lanchat_server/service/net/tls_internals.py", "_transport"): "tests/unit/server/service/test_tls_internals.py",
-    ("lanchat_server/store/connector.py", "mysql.connector.network"): "tests/unit/server/store/test_connector.py",
-    ("lanchat_server/store/connector.py", "_socket"): "tests/unit/server/store/test_connector.py",
-    ("lanchat_server/store/connector.py", "_netbroker"): "tests/unit/server/store/test_connector.py",
-    ("lanchat_server/store/connector.py", "_pktnr"): "tests/unit/server/store/test_connector.py",
-    ("lanchat_server/store/driver.py", "dispatch"): "tests/unit/server/store/test_driver_internals.py",
-    ("lanchat_server/store/driver.py", "instance"): "tests/unit/server/store/test_driver_internals.py",
+    (
+        "lanchat_server/store/connection/connector.py",
+        "mysql.connector.network",
+    ): "tests/unit/server/store/test_connector.py",
+    ("lanchat_server/store/connection/connector.py", "_socket"): "tests/unit/server/store/test_connector.py",
+    ("lanchat_server/store/connection/connector.py", "_netbroker"): "tests/unit/server/store/test_connector.py",
+    ("lanchat_server/store/connection/connector.py", "_pktnr"): "tests/unit/server/store/test_connector.py",
+    ("lanchat_server/store/connection/driver.py", "dispatch"): "tests/unit/server/store/test_driver_internals.py",
+    ("lanchat_server/store/connection/driver.py", "instance"): "tests/unit/server/store/test_driver_internals.py",
     ("packaging/linux/grammar.py", "_actions"): "tests/unit/test_command_pages.py",
 }
 

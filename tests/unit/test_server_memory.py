@@ -22,7 +22,9 @@ from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.net.local_port import ADMITTED_MAX, LocalConnection, LocalPort
 from lanchat_server.service.service import PAGES_MAX, READS_MAX, Service
 from lanchat_server.service.writer import JOBS_MAX
-from lanchat_server.store import bulk, open_store, transaction
+from lanchat_server.store import open_store
+from lanchat_server.store.tables import bulk
+from lanchat_server.store.transactions import transaction
 from tests.support.allocated import taken
 from tests.support.rig import Rig
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 FILE_MAX, FUNCTION_MAX = 400, 40
 # The most lines that each may have.
 FILES = {
-    "lanchat_server/cli/main.py": (450, "the grammar of every command, once"),
+    "lanchat_server/cli/main.py": (460, "the grammar of every command, once"),
     "lanchat_server/config.py": (440, "every setting once: its field, its key, its reader"),
     "lanchat/cli/options.py": (420, "the grammar of every command, once"),
     "lanchat/ui/assembly.py": (420, "what the window is put together from"),

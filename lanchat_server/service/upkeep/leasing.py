@@ -1,5 +1,5 @@
 """Keeps the lease of the database while a standby waits to take over: renewed often, and no serving once it may have
-run out (store/claiming.py has the rule)."""
+run out (store/transactions/claiming.py has the rule)."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service.tasks import BackgroundTasks
 from lanchat_server.service.writer import Writer
-from lanchat_server.store.claiming import SERVES, ServerTerms
+from lanchat_server.store.transactions.claiming import SERVES, ServerTerms
 
 # Seconds. Each transaction counts as a sign of life; one of its own is made when there was none for so long.
 RENEWAL = 0.5

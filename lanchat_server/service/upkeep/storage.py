@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lanchat_server.core.limits.meter import STEPS
 from lanchat_server.maintenance.reserve import MIB
-from lanchat_server.store.url import parse_url
+from lanchat_server.store.connection.url import parse_url
 
 if TYPE_CHECKING:
     from lanchat_server.config import ServerConfig

@@ -20,7 +20,8 @@ from lanchat.protocol.log.messages import Header, Kind, decode_header_untrusted,
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.protocol.text.search_words import has_words, query_words, tokens
 from lanchat_server.core.model import NewRecord, RoomHead
-from lanchat_server.store import SqlStore, search
+from lanchat_server.store import SqlStore
+from lanchat_server.store.searching import search
 from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
 from tests.support.memory_local import MemoryLocalStore
 from tests.support.stores import Database, room

@@ -28,8 +28,9 @@ from lanchat_server.config import ServerConfig, load
 from lanchat_server.core.ports import Fenced, StoreError
 from lanchat_server.maintenance.backup import backup, restore
 from lanchat_server.maintenance.initdb import init_db
-from lanchat_server.store import SqlStore, claiming, open_store
-from lanchat_server.store.migrate import current_revision
+from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.tables.migrate import current_revision
+from lanchat_server.store.transactions import claiming
 from tests.support.admin_port import AdminPort, point_at
 from tests.support.administration import accounts, ask, find
 from tests.support.ports import free_port

@@ -96,7 +96,7 @@ def test_closed_port_fails(tmp_path: Path) -> None:
 
 def test_silent_server_fails_within_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "network_checks", list)
-    monkeypatch.setattr("lanchat_server.store.engine.CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr("lanchat_server.store.connection.engine.CONNECT_TIMEOUT", 1)
     monkeypatch.setattr(check, "_ANSWER_TIMEOUT", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert failure(f"mysql://u:p@127.0.0.1:{silent.getsockname()[1]}/chat", tmp_path)

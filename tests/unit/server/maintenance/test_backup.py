@@ -114,7 +114,7 @@ class TestRestoring:
     def test_crashed_server_is_fenced(
         self, file: Path, tmp_path: Path, mariadb_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("lanchat_server.store.claiming.LEASE_LIFETIME", 0.1)
+        monkeypatch.setattr("lanchat_server.store.transactions.claiming.LEASE_LIFETIME", 0.1)
         silent = open_store(mariadb_url, tmp_path)
         silent.take_lease("old", 1)
         restore(file, mariadb_url, tmp_path / "new")

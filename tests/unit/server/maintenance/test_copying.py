@@ -9,8 +9,9 @@ from sqlalchemy import update
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.copying import CopyProgress, copy_database
-from lanchat_server.store import dump, open_store, schema
-from lanchat_server.store.url import parse_url
+from lanchat_server.store import dump, open_store
+from lanchat_server.store.connection.url import parse_url
+from lanchat_server.store.tables import schema
 from tests.support.filled_store import content, fill
 from tests.support.mariadb import MariaDB
 from tests.support.stores import KINDS, Database, Log, added, databases

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lanchat_server.maintenance.initdb import _hosts
-from lanchat_server.store.url import parse_url
+from lanchat_server.store.connection.url import parse_url
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

@@ -19,7 +19,8 @@ from lanchat_server.service.context import RequestContext
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch
-from lanchat_server.store import SqlStore, schema
+from lanchat_server.store import SqlStore
+from lanchat_server.store.tables import schema
 from tests.support.fake_log import key_of
 from tests.support.rig import GENERAL, ImmediateWriter, Rig
 from tests.support.stores import added

@@ -7,7 +7,7 @@ from typing import Any
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.service.upkeep import leasing
 from lanchat_server.service.upkeep.leasing import RENEWAL, LeasePromise, keep_lease
-from lanchat_server.store.claiming import SERVES
+from lanchat_server.store.transactions.claiming import SERVES
 
 PROMISED = round(SERVES * 1000)
 

@@ -20,7 +20,8 @@ from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.service.wall_clock import ClockWatch
 from lanchat_server.service.writer import Writer
-from lanchat_server.store import SqlStore, open_store, schema
+from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.tables import schema
 from tests.support.fake_log import key_of
 from tests.support.stores import KINDS, added, databases, user
 from tests.support.waiting import patient

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from lanchat_server.core.model import StoredPage
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store import SqlStore, asking
+from lanchat_server.store import SqlStore
+from lanchat_server.store.connection import asking
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log
 from tests.support.waiting import patient

@@ -9,9 +9,10 @@ from mysql.connector.errors import DatabaseError
 from sqlalchemy.exc import DBAPIError
 
 from lanchat_server.core.ports import CommitFailed, CommitUnknown
-from lanchat_server.store import errors, open_store
-from lanchat_server.store.errors import commit_error, is_lost
-from lanchat_server.store.url import parse_url
+from lanchat_server.store import open_store
+from lanchat_server.store.connection import errors
+from lanchat_server.store.connection.errors import commit_error, is_lost
+from lanchat_server.store.connection.url import parse_url
 from tests.support.mariadb import MariaDB
 from tests.support.stores import user
 from tests.support.waiting import patient, wait_until
@@ -108,7 +109,7 @@ class TestCommitRefusedByMariaDB:
     """Nothing is stored afterwards, and the store continues."""
 
     def test_global_read_lock_fails_the_commit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("lanchat_server.store.engine.LOCK_TIMEOUT", 1)
+        monkeypatch.setattr("lanchat_server.store.connection.engine.LOCK_TIMEOUT", 1)
         with MariaDB() as server:
             store = open_store(server.create_database("chat"), tmp_path)
             store.take_lease("test", 1)

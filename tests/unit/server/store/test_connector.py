@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mysql.connector.errors import InterfaceError, OperationalError
 from mysql.connector.network import MySQLTCPSocket, NetworkBrokerPlain
 
-from lanchat_server.store.connector import DatabaseConnection, PacketBuffer, ReadAhead, _read_ahead
+from lanchat_server.store.connection.connector import DatabaseConnection, PacketBuffer, ReadAhead, _read_ahead
 
 
 class Wire:

@@ -23,8 +23,8 @@ def server() -> Iterator[MariaDB]:
 @pytest.fixture
 def store(server: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlStore]:
     """A store that waits for an answer for two seconds only."""
-    monkeypatch.setattr("lanchat_server.store.engine.ANSWER_TIMEOUT", 2)
-    monkeypatch.setattr("lanchat_server.store.engine.CONNECT_TIMEOUT", 2)
+    monkeypatch.setattr("lanchat_server.store.connection.engine.ANSWER_TIMEOUT", 2)
+    monkeypatch.setattr("lanchat_server.store.connection.engine.CONNECT_TIMEOUT", 2)
     store = open_store(server.create_database("chat"), tmp_path)
     store.take_lease("test", 1)
     yield store

@@ -16,8 +16,8 @@ from lanchat_server.cli.main import run, server_parser
 from lanchat_server.config import ConfigError, read_file, secrets_of
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.initdb import _fill
-from lanchat_server.store.errors import explain
-from lanchat_server.store.url import parse_url
+from lanchat_server.store.connection.errors import explain
+from lanchat_server.store.connection.url import parse_url
 
 # Characters that stand in none of our texts, so that whatever of a password is printed is seen; and all that has a
 # meaning in URLs, shells, TOML and logs.
@@ -98,7 +98,7 @@ def test_no_command_prints_a_part(password: str, broken: str, tmp_path_factory: 
             ["--nonsense", "init-db", url],
         ):
             with patch.context() as inner:
-                inner.setattr("lanchat_server.store.engine.CONNECT_TIMEOUT", 1)
+                inner.setattr("lanchat_server.store.connection.engine.CONNECT_TIMEOUT", 1)
                 text = output_of(argv, inner)
             assert not leaked_part(text, password), (argv, text)
         patch.setenv("LANCHAT_DATABASE", url)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from lanchat_server.store.driver import ask, change_many
+from lanchat_server.store.connection.driver import ask, change_many
 
 INSERT = "INSERT INTO t VALUES (?)"
 

@@ -7,8 +7,8 @@ import pytest
 
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
 from lanchat_server.store import SqlStore, open_store
-from lanchat_server.store.claiming import ServerTerms
-from lanchat_server.store.engine import WRITER_IDLE_TIMEOUT
+from lanchat_server.store.connection.engine import WRITER_IDLE_TIMEOUT
+from lanchat_server.store.transactions.claiming import ServerTerms
 from tests.support.stores import Database, Log, added, user
 
 
@@ -83,7 +83,7 @@ class TestTwoServersOnOneDatabase:
     def test_lock_timeout_is_a_failed_commit(
         self, mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("lanchat_server.store.engine.LOCK_TIMEOUT", 1)
+        monkeypatch.setattr("lanchat_server.store.connection.engine.LOCK_TIMEOUT", 1)
         older, newer = self.open_two(mariadb_url, tmp_path)
         with newer.transaction() as tx:
             tx.heads([])
@@ -123,7 +123,7 @@ def test_readers_do_not_wait_for_the_writer(database: Database) -> None:
 @pytest.mark.mariadb
 def test_silent_transaction_frees_the_lease(mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a server that was cut off after its question had arrived: MariaDB hears nothing of it any more."""
-    monkeypatch.setattr("lanchat_server.store.engine.IDLE_WRITE_TIMEOUT", 1)
+    monkeypatch.setattr("lanchat_server.store.connection.engine.IDLE_WRITE_TIMEOUT", 1)
     older, newer = open_store(mariadb_url, tmp_path), open_store(mariadb_url, tmp_path)
     older.take_lease("older", 1)
 

@@ -1,6 +1,12 @@
 """Whether the holder of the lease is alive, as a command judges it."""
 
-from lanchat_server.store.claiming import LEASE_FORGOTTEN_MS, LEASE_LIFETIME, LeaseHolder, LeaseVerdict, LeaseWatch
+from lanchat_server.store.transactions.claiming import (
+    LEASE_FORGOTTEN_MS,
+    LEASE_LIFETIME,
+    LeaseHolder,
+    LeaseVerdict,
+    LeaseWatch,
+)
 
 HELD_LEASE = LeaseHolder(3, 1000, "host:1", 50)
 

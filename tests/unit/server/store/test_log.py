@@ -12,7 +12,8 @@ from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target
 from lanchat_server.core.ports import CommitFailed
-from lanchat_server.store import SqlStore, schema
+from lanchat_server.store import SqlStore
+from lanchat_server.store.tables import schema
 from tests.support.stores import Database, Log, octets, room
 
 # What databases are known to change: padding, case, composition, characters of four octets, quotes and backslashes,

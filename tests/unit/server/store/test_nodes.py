@@ -13,12 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store import connector, open_store
-from lanchat_server.store.connector import NOT_READY, DatabaseConnection, connect
-from lanchat_server.store.engine import is_present, make_engine, note_lost
-from lanchat_server.store.errors import explain
-from lanchat_server.store.nodes import AVOIDANCE, DatabaseHost, NodeChoice
-from lanchat_server.store.url import HOSTS_MAX, parse_url
+from lanchat_server.store import open_store
+from lanchat_server.store.connection import connector
+from lanchat_server.store.connection.connector import NOT_READY, DatabaseConnection, connect
+from lanchat_server.store.connection.engine import is_present, make_engine, note_lost
+from lanchat_server.store.connection.errors import explain
+from lanchat_server.store.connection.nodes import AVOIDANCE, DatabaseHost, NodeChoice
+from lanchat_server.store.connection.url import HOSTS_MAX, parse_url
 from tests.support.mariadb import MariaDB
 from tests.support.ports import free_port
 
@@ -227,7 +228,7 @@ def test_node_that_is_not_ready_is_explained() -> None:
     address = parse_url("mysql://anna:secret@h1,h2/chat", Path())
     error = SQLAlchemyError()
     error.orig = OperationalError("WSREP", errno=NOT_READY)  # type: ignore[attr-defined]
-    from lanchat_server.store.errors import _explain_mysql
+    from lanchat_server.store.connection.errors import _explain_mysql
 
     assert "has lost the others, or is not ready yet" in _explain_mysql(NOT_READY, address, "")
     assert "secret" not in explain(error, address)

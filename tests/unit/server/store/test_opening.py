@@ -16,9 +16,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from lanchat_server.core.ports import Fenced, StoreError
-from lanchat_server.store import open_store, schema
-from lanchat_server.store.migrate import script_folder
-from lanchat_server.store.url import parse_url
+from lanchat_server.store import open_store
+from lanchat_server.store.connection.url import parse_url
+from lanchat_server.store.tables import schema
+from lanchat_server.store.tables.migrate import script_folder
 from tests.support.mariadb import PASSWORD, MariaDB
 from tests.support.ports import free_port
 from tests.support.stores import Database, general, octets, user

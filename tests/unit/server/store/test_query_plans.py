@@ -12,7 +12,8 @@ from sqlalchemy.engine import Engine
 
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat_server.core.model import RunKey
-from lanchat_server.store import SqlStore, schema
+from lanchat_server.store import SqlStore
+from lanchat_server.store.tables import schema
 from tests.support.newest_sqlite import NewestSqlite
 from tests.support.stores import Database, Log, octets
 

@@ -13,7 +13,8 @@ from lanchat.protocol.text.search_words import VERSION
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.upkeep import parts, reindexing
-from lanchat_server.store import SqlStore, schema
+from lanchat_server.store import SqlStore
+from lanchat_server.store.tables import schema
 from tests.support.stores import Database, Log, room
 from tests.unit.server.store.test_search import corpus, expected, queries, seqs
 

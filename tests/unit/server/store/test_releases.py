@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.initdb import init_db
-from lanchat_server.store import dump, schema
-from lanchat_server.store.engine import make_engine
+from lanchat_server.store import dump
+from lanchat_server.store.connection.engine import make_engine
+from lanchat_server.store.connection.url import parse_url
 from lanchat_server.store.soundness import ConsistencyCheck
-from lanchat_server.store.url import parse_url
+from lanchat_server.store.tables import schema
 from tests.releases.make import FOLDER, ROOM, rows_of
 from tests.support.mariadb import MariaDB
 from tests.support.stores import KINDS, Database, Log, added

@@ -124,7 +124,7 @@ def test_missing_database_stops_the_server(mariadb_url: str, tmp_path: Path, mar
 @pytest.mark.mariadb
 def test_count_is_valid_after_an_unknown_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stored or not, the next commit decides."""
-    monkeypatch.setattr("lanchat_server.store.engine.ANSWER_TIMEOUT", 2)
+    monkeypatch.setattr("lanchat_server.store.connection.engine.ANSWER_TIMEOUT", 2)
     with MariaDB() as server:
         store = open_store(server.create_database("chat"), tmp_path)
         store.take_lease("test", 1)

@@ -13,7 +13,8 @@ from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.model import Rejection, RoomKeyRow, RoomState
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.backup import backup, restore
-from lanchat_server.store import SqlStore, schema
+from lanchat_server.store import SqlStore
+from lanchat_server.store.tables import schema
 from tests.support.stores import Database, Log, added, databases, general, member, room
 
 ROOM = 77

@@ -8,7 +8,8 @@ import pytest
 
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import has_words, query_words, tokens
-from lanchat_server.store import SqlStore, search
+from lanchat_server.store import SqlStore
+from lanchat_server.store.searching import search
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log, room
 

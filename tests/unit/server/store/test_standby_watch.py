@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lanchat_server.store.claiming import (
+from lanchat_server.store.transactions.claiming import (
     LEASE_LIFETIME,
     SERVES,
     TAKEOVER_MARGIN,

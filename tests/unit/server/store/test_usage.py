@@ -12,7 +12,7 @@ from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind,
 from lanchat_server.core.model import NewRecord, Rejection
 from lanchat_server.maintenance.backup import backup, restore
 from lanchat_server.store import SqlStore
-from lanchat_server.store.transaction import SqlTransaction
+from lanchat_server.store.transactions.transaction import SqlTransaction
 from tests.support.stores import Database, Log, octets
 
 ANNA, ADDRESS = by_user(AllowanceKind.ROOMS, 1), AllowanceHolder(AllowanceKind.ACCOUNTS, b"192.0.2.1")

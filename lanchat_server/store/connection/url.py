@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store.nodes import USUAL_PORT, DatabaseHost, NodeChoice
+from lanchat_server.store.connection.nodes import USUAL_PORT, DatabaseHost, NodeChoice
 
 SQLITE_FILE = "lanchat.sqlite3"
 _MYSQL_SCHEMES = ("mysql", "mariadb")

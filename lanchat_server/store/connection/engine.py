@@ -17,10 +17,10 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from lanchat.platform.files import FileRefused, make_folders, open_private, refuse_no_file
 from lanchat.protocol.problems import Problem
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store.driver import begin
-from lanchat_server.store.errors import file_problem
-from lanchat_server.store.nodes import NodeChoice
-from lanchat_server.store.url import DatabaseAddress
+from lanchat_server.store.connection.driver import begin
+from lanchat_server.store.connection.errors import file_problem
+from lanchat_server.store.connection.nodes import NodeChoice
+from lanchat_server.store.connection.url import DatabaseAddress
 
 # Seconds. An answer later than this counts as none: the server may be stopped, or its disk hangs.
 CONNECT_TIMEOUT = 5
@@ -135,7 +135,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _mysql_engine(address: DatabaseAddress, nodes: NodeChoice, answer_timeout: int | None) -> Engine:
     # A server with SQLite starts a tenth of a second sooner without the connector.
-    from lanchat_server.store.connector import HexConverter, connect
+    from lanchat_server.store.connection.connector import HexConverter, connect
 
     seconds = answer_timeout or (NODE_ANSWER_TIMEOUT if nodes.is_cluster else ANSWER_TIMEOUT)
 

@@ -32,14 +32,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import CommitUnknown, Fenced, StoreError
-from lanchat_server.store import schema
-from lanchat_server.store.bulk import StatementBatch
-from lanchat_server.store.claiming import STANDBY_SEEN_MS, LeaseHolder, LeaseVerdict, ServerTerms
-from lanchat_server.store.driver import GuardQuery, Row, ask, change_all, change_many
-from lanchat_server.store.engine import WRITES, is_present, note_lost, prepare_writer
-from lanchat_server.store.errors import is_lost, is_missing_table, is_rolled_back
-from lanchat_server.store.same_file import SameFile
-from lanchat_server.store.url import DatabaseAddress
+from lanchat_server.store.connection.driver import GuardQuery, Row, ask, change_all, change_many
+from lanchat_server.store.connection.engine import WRITES, is_present, note_lost, prepare_writer
+from lanchat_server.store.connection.errors import is_lost, is_missing_table, is_rolled_back
+from lanchat_server.store.connection.same_file import SameFile
+from lanchat_server.store.connection.url import DatabaseAddress
+from lanchat_server.store.tables import schema
+from lanchat_server.store.tables.bulk import StatementBatch
+from lanchat_server.store.transactions.claiming import STANDBY_SEEN_MS, LeaseHolder, LeaseVerdict, ServerTerms
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from lanchat.protocol.codes import Role
 from lanchat.protocol.log.certificates import Certificate
 from lanchat_server.core import recovery
 from lanchat_server.core.model import DeviceRow, InviteRow, RecoveryRow, UserRow
-from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import StatementBatch, chunks, find_rows, insert_rows
-from lanchat_server.store.writing import LeaseGuarded
+from lanchat_server.store.tables import rows, schema
+from lanchat_server.store.tables.bulk import StatementBatch, chunks, find_rows, insert_rows
+from lanchat_server.store.transactions.writing import LeaseGuarded
 
 _users = schema.users.c
 _devices = schema.devices.c

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from lanchat_server.store.driver import GuardQuery, Row, ask, change_all, change_many
-from lanchat_server.store.literals import literal
+from lanchat_server.store.connection.driver import GuardQuery, Row, ask, change_all, change_many
+from lanchat_server.store.connection.literals import literal
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.text.search_words import query_words
-from lanchat_server.store import reads, schema
-from lanchat_server.store.bulk import ask_each
+from lanchat_server.store.tables import reads, schema
+from lanchat_server.store.tables.bulk import ask_each
 
 # So many of the newest messages are looked through. A word that is in one of a hundred is found 40 times among them;
 # a rarer one has at most 10,000 hits in a million, which the full-text index gives quickly.

@@ -17,7 +17,7 @@ from lanchat_server.core.model import (
     RoomState,
     UserRow,
 )
-from lanchat_server.store.schema import memberships, records
+from lanchat_server.store.tables.schema import memberships, records
 
 Values = dict[str, Any]
 

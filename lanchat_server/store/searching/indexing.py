@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import tokens
-from lanchat_server.store.bulk import StatementBatch
-from lanchat_server.store.driver import ask, change_many
-from lanchat_server.store.schema import search
+from lanchat_server.store.connection.driver import ask, change_many
+from lanchat_server.store.tables.bulk import StatementBatch
+from lanchat_server.store.tables.schema import search
 
 _NEXT_ID = "SELECT COALESCE(MAX(id), 0) + 1 FROM search"
 _INDEX = "INSERT INTO search_words (rowid, tokens) VALUES (?, ?)"

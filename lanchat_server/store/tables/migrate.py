@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store.schema import REVISION, metadata
-from lanchat_server.store.url import DatabaseAddress
+from lanchat_server.store.connection.url import DatabaseAddress
+from lanchat_server.store.tables.schema import REVISION, metadata
 
 # Seconds to wait for another server that is at the same work.
 _MIGRATION_WAIT = 60
@@ -30,8 +30,8 @@ _OURS = {
     "search_updated": "905d72e79f59d5a18afc4f46c250ba0c",
     "messages": "6f5f781c5e829c3ee100c45b69fd95de",
 }
-_PACKAGED = Path(__file__).parents[1] / "_db"
-_CHECKOUT = Path(__file__).parents[2] / "db"
+_PACKAGED = Path(__file__).parents[2] / "_db"
+_CHECKOUT = Path(__file__).parents[3] / "db"
 
 
 def script_folder() -> Path:

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.codes import HistoryPolicy
 from lanchat.protocol.wire import Cursor
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
-from lanchat_server.store import reads, rows, schema
-from lanchat_server.store.bulk import chunks, find_rows
-from lanchat_server.store.writing import LeaseGuarded
+from lanchat_server.store.tables import reads, rows, schema
+from lanchat_server.store.tables.bulk import chunks, find_rows
+from lanchat_server.store.transactions.writing import LeaseGuarded
 
 _rooms = schema.rooms.c
 _members = schema.memberships.c

@@ -11,7 +11,7 @@ from pathlib import Path
 from lanchat.i18n import _
 from lanchat.platform.renames import replace
 from lanchat_server.core.ports import CommitFailed, Fenced
-from lanchat_server.store.errors import file_problem
+from lanchat_server.store.connection.errors import file_problem
 
 # Of a file: device, inode, size, and the nanosecond at which its content was changed last.
 _State = tuple[int, int, int, int]

@@ -14,8 +14,8 @@ from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.limits import usage
 from lanchat_server.core.model import RoomState
-from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import StatementBatch, chunks
+from lanchat_server.store.tables import rows, schema
+from lanchat_server.store.tables.bulk import StatementBatch, chunks
 
 _rooms = schema.rooms.c
 _COLUMNS = ("name", "name_key", "kind", "state", "head_seq", "head_hash")

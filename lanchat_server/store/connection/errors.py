@@ -18,7 +18,7 @@ from lanchat_server.core.ports import (
     StoreRefused,
     StoreUnreachable,
 )
-from lanchat_server.store.url import DatabaseAddress
+from lanchat_server.store.connection.url import DatabaseAddress
 
 # Numbers of MySQL and MariaDB servers (1000 to 1999, and from 3000) and of clients (2000 to 2999). Their names and
 # meanings: "Server Error Message Reference" and "Client Error Message Reference" in the MySQL 8.4 manual, "MariaDB

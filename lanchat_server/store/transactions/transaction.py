@@ -29,14 +29,16 @@ from lanchat_server.core.model import (
     Target,
 )
 from lanchat_server.core.ports import CommitFailed
-from lanchat_server.store import deleting, indexing, reindexing, rows, schema
-from lanchat_server.store.accounts import AccountWrites
-from lanchat_server.store.bulk import StatementBatch, ask_each, chunks, find_rows, insert_rows, padded
-from lanchat_server.store.errors import is_duplicate, statement_error
-from lanchat_server.store.reads import REF_AS_FILTER
-from lanchat_server.store.rooms import RoomWrites
-from lanchat_server.store.url import DatabaseAddress
-from lanchat_server.store.writing import WriteSession
+from lanchat_server.store.connection.errors import is_duplicate, statement_error
+from lanchat_server.store.connection.url import DatabaseAddress
+from lanchat_server.store.searching import indexing, reindexing
+from lanchat_server.store.tables import rows, schema
+from lanchat_server.store.tables.bulk import StatementBatch, ask_each, chunks, find_rows, insert_rows, padded
+from lanchat_server.store.tables.reads import REF_AS_FILTER
+from lanchat_server.store.transactions import deleting
+from lanchat_server.store.transactions.accounts import AccountWrites
+from lanchat_server.store.transactions.rooms import RoomWrites
+from lanchat_server.store.transactions.writing import WriteSession
 
 _records = schema.records.c
 

@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import Record, genesis_hash
 from lanchat_server.core.model import DirectorySnapshot, LogState, RoomState, StoredPage
-from lanchat_server.store import rows, schema
-from lanchat_server.store.bulk import chunks, find_rows, padded
-from lanchat_server.store.driver import Row, ask
+from lanchat_server.store.connection.driver import Row, ask
+from lanchat_server.store.tables import rows, schema
+from lanchat_server.store.tables.bulk import chunks, find_rows, padded
 
 _records = schema.records.c
 # Of a table with a column `room_id`.

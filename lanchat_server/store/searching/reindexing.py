@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import VERSION, tokens
 from lanchat_server.core.model import IndexProgress
-from lanchat_server.store import schema
-from lanchat_server.store.bulk import StatementBatch, find_rows
-from lanchat_server.store.indexing import add_rows, delete_rows
+from lanchat_server.store.searching.indexing import add_rows, delete_rows
+from lanchat_server.store.tables import schema
+from lanchat_server.store.tables.bulk import StatementBatch, find_rows
 
 _records, _rooms, _search, _state = schema.records.c, schema.rooms.c, schema.search.c, schema.search_state.c
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from lanchat_server.store.engine import RECYCLE, SINGLE, is_present, note_lost
-from lanchat_server.store.errors import is_lost
+from lanchat_server.store.connection.engine import RECYCLE, SINGLE, is_present, note_lost
+from lanchat_server.store.connection.errors import is_lost
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from mysql.connector.conversion import MySQLConverter
 from mysql.connector.errors import Error, InterfaceError, OperationalError, ReadTimeoutError
 from mysql.connector.network import NetworkBrokerPlain
 
-from lanchat_server.store.literals import literal
-from lanchat_server.store.nodes import DatabaseHost, NodeChoice
+from lanchat_server.store.connection.literals import literal
+from lanchat_server.store.connection.nodes import DatabaseHost, NodeChoice
 
 # CR_UNKNOWN_HOST, CR_SERVER_GONE_ERROR, ER_UNKNOWN_COM_ERROR: what a node of a cluster says that is not ready.
 _UNKNOWN_HOST = 2005

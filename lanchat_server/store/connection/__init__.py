@@ -1,0 +1,1 @@
+"""Connections to SQLite, MariaDB and MySQL: addresses, engines, drivers, errors."""

@@ -1,0 +1,1 @@
+"""Tables and rows, statements about many of them, and bringing them up to date."""
