@@ -1,9 +1,12 @@
 """Detection of links in text: where they begin and end."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanchat.protocol.text.cleaning import VISIBLE, kind
 from lanchat.ui.kit.canvas.links import links
 from lanchat.ui.kit.canvas.wrap import wrap
 
@@ -70,6 +73,13 @@ WIKI = "https://en.wikipedia.org/wiki/Mercury_(planet)"
         ("https://a.example/b\u104b", ["https://a.example/b"]),
         ("https://a.example/b\u0f0d", ["https://a.example/b"]),
         ("https://a.example/b\ufe12", ["https://a.example/b"]),
+        ("https://a.example/b\u2e2e", ["https://a.example/b"]),
+        ("https://a.example/b\ua4ff", ["https://a.example/b"]),
+        ("https://a.example/b\ua6f3", ["https://a.example/b"]),
+        ("https://a.example/b\uff02", ["https://a.example/b"]),
+        ("\uff07https://a.example/b\uff07", ["https://a.example/b"]),
+        ("\u00b4https://a.example/b\u00b4", ["https://a.example/b"]),
+        ("\u2033https://a.example/b\u2033.", ["https://a.example/b"]),
         ("https://a.example/b\u2025", ["https://a.example/b"]),
         ("\u27e8https://a.example/b\u27e9", ["https://a.example/b"]),
         ("https://i\u2764.example/b", ["https://i\u2764.example/b"]),
@@ -84,6 +94,15 @@ def test_links_exclude_surrounding_punctuation(text: str, found: list[str]) -> N
     assert [text[link.start : link.end] for link in links(text)] == found
     shown = [piece.link for row in wrap(text, 10_000, len, len) for piece in row.pieces if piece.link]
     assert list(dict.fromkeys(shown)) == found
+
+
+def test_every_bracket_and_quotation_mark_ends_a_link() -> None:
+    """Of Unicode's opening and closing punctuation; those of ASCII are balanced, and an apostrophe is a letter."""
+    marks = [chr(code) for code in range(0x80, 0x110000) if unicodedata.category(chr(code)) in ("Ps", "Pe", "Pi", "Pf")]
+    marks = [mark for mark in marks if mark not in "\u2018\u2019" and kind(mark) is VISIBLE]
+    assert len(marks) > 150
+    kept = [mark for mark in marks for link in links(f"https://a.example/b{mark}c") if link.end != 19]
+    assert kept == []
 
 
 @given(

@@ -14,17 +14,28 @@ from lanchat.protocol.text.emoji import PICTURES, SELECTORS, ZWJ
 _BEGIN = re.compile(rf"(?<![a-z0-9+.-])(?:https?|lanchat)://(?=[\w\[{PICTURES}])", re.IGNORECASE)
 # Emoji end a link, but for those in the first label of a host's name (https://i\u2764.example).
 _LABEL = re.compile(rf"(?:www\.)?[\w{PICTURES}{SELECTORS}{ZWJ}-]+(?=\.\w)")
+# Brackets and quotation marks of all scripts but ASCII, which are balanced, and apostrophes.
+_ENCLOSING = (
+    "\u00ab\u00bb\u0f3a-\u0f3d\u169b\u169c\u201a-\u201f\u2039\u203a\u2045\u2046\u207d\u207e\u208d\u208e"
+    "\u2308-\u230b\u2329\u232a\u2768-\u2775\u27c5\u27c6\u27e6-\u27ef\u2983-\u2998\u29d8-\u29db\u29fc\u29fd"
+    "\u2e02-\u2e05\u2e09\u2e0a\u2e0c\u2e0d\u2e1c\u2e1d\u2e20-\u2e29\u2e42\u2e55-\u2e5c\u3008-\u3011"
+    "\u3014-\u301b\u301d-\u301f\ufd3e\ufd3f\ufe17\ufe18\ufe35-\ufe44\ufe47\ufe48\ufe59-\ufe5e\uff08\uff09"
+    "\uff3b\uff3d\uff5b\uff5d\uff5f\uff60\uff62\uff63"
+)
 # Blanks, what no address has, quotation marks, ellipsis, full-width and other scripts' punctuation, emoji.
 _END = re.compile(
-    r"[\s<>\"`\\^|\u00ab\u00bb\u201a\u201c-\u201f\u2025\u2026\u2039\u203a\u203d\u2047\u2048\u22ef"
-    r"\u27e6-\u27ef\u275b-\u2760\u0589\u05c3\u060c\u060d\u061b\u061e\u061f\u066c\u06d4"
-    r"\u0700-\u070d\u0964\u0965\u0e5a\u0e5b\u0f0d-\u0f12\u104a\u104b\u1362-\u1368\u17d4-\u17d6\u1801-\u1805\u1808"
-    r"\u1809\u3001\u3002\u3008-\u3011\u3014-\u301b\u301d-\u301f\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b"
-    rf"\uff5d\uff5f-\uff64\ufe10-\ufe19\ufe35-\ufe44\ufe50-\ufe52\ufe54-\ufe5e{PICTURES}{SELECTORS}{ZWJ}]"
+    r"[\s<>\"`\\^|\u2025\u2026\u203d\u2047\u2048\u22ef\u275b-\u2760\u0589\u05c3\u060c\u060d\u061b\u061e\u061f\u066c\u06d4"
+    r"\u0700-\u070d\u0964\u0965\u0e5a\u0e5b\u0f0d-\u0f12\u104a\u104b\u1362-\u1368\u17d4-\u17d6\u1801-\u1805\u1808\u1809"
+    r"\u2e2e\u2e32\u2e41\u2e4c\u2e53\u2e54\u3001\u3002\ua4fe\ua4ff\ua60d-\ua60f\ua6f3-\ua6f7\ua876\ua877\ua8ce\ua8cf\uaaf0\uaaf1"
+    r"\uabeb\ufe10-\ufe19\ufe50-\ufe52\ufe54-\ufe57\uff01\uff02\uff07\uff0c\uff0e\uff1a\uff1b\uff1f\uff61\uff64"
+    rf"{_ENCLOSING}{PICTURES}{SELECTORS}{ZWJ}]"
 )
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 # At a link's end; within it they are letters of a title. With Armenian's, dashes, and Spanish marks of what follows.
-_PUNCTUATION = ".,;:!?'\u2018\u2019\u00a1\u00b7\u00bf\u037e\u0387\u055a\u055b\u055c\u055d\u055e\u055f\u2013\u2014\u2015"
+_PUNCTUATION = (
+    ".,;:!?'\u00b4\u2018\u2019\u2032\u2033\u00a1\u00b7\u00bf\u2013\u2014\u2015"
+    "\u037e\u0387\u055a\u055b\u055c\u055d\u055e\u055f"
+)
 # Marks of emphasis and quotation that end a link when they stand before it as well.
 _PAIRED = {"*": "*", "_": "_", "~": "~", "'": "'", "\u2018": "\u2019"}
 _IDEOGRAPHIC = re.compile("[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
