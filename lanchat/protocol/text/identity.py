@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.text.cleaning import IGNORED, clean_line
+from lanchat.protocol.text.cleaning import IGNORED, OTHER, UNASSIGNED, clean_line, kind
 from lanchat.protocol.text.wordlist import WORDS
 
 WORD_COUNT = 8
@@ -187,4 +187,7 @@ def _is_host(host: str) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    return text.isprintable() and not any(char.isspace() or char == "@" for char in text)
+    """Whether each character is seen, the same on every Python, and none is a blank or an @."""
+    if text.isascii():
+        return text.isprintable() and " " not in text and "@" not in text
+    return not any(char.isspace() or char == "@" or kind(char) in (UNASSIGNED, OTHER) for char in text)

@@ -225,3 +225,11 @@ def test_any_address_is_parsed_or_refused(text: str) -> None:
     assert host
     assert host.isprintable()
     assert not any(char.isspace() for char in host)
+
+
+def test_hosts_do_not_depend_on_the_unicode_version_of_python() -> None:
+    """As names do: pictures of later versions are pictures, other later characters are not known."""
+    assert parse_address("\U0001fae8.example", 1) == ("\U0001fae8.example", 1)
+    for char in "\u0cf3\u0ece\u2ffc\u31ef":
+        with pytest.raises(ProtocolError):
+            parse_address(f"a{char}.example", 1)
