@@ -138,7 +138,7 @@ def _client(ready: dict[str, Any]) -> int:
     if _has_screen():
         print("== opening a window; the server ends when you close it", flush=True)
         return _run([])
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         print("== no display: talking in this terminal; the server ends when you leave (Ctrl-D)", flush=True)
         return _talk(ready["fingerprint"])
     print("== no display and no terminal: only looking for the server", flush=True)
