@@ -487,6 +487,26 @@ def test_search_field_finds_rooms_and_people(workbench: Workbench) -> None:
     assert titles("zzz") == ["Nothing found"]
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("Пётр Алёхин", "алехин"),
+        ("Петр", "пётр"),
+        ("Zoë Müller", "zoe mull"),
+        ("Łódź", "LODZ"),
+        ("ＡＢＣ 会議室", "abc 会議"),
+        ("上海办公室", "海办"),
+        ("علی\u200cرضا", "علیرضا"),
+        ("Party 🎉", "🎉"),
+        ("Strasse", "straße"),
+    ],
+)
+def test_search_field_compares_letters_as_the_search_in_messages(workbench: Workbench, name: str, wanted: str) -> None:
+    room = msgspec.structs.replace(next(iter(workbench.model.rooms.values())), name=name, title=name)
+    workbench.model.rooms = {room.room: room}
+    assert [row.key for row in room_rows(workbench.model, wanted)][1:] == [RoomRowKey(room.room)]
+
+
 def test_people_are_grouped_by_presence(workbench: Workbench) -> None:
     titles = [row.title for row in people_rows(workbench.model, True)]
     assert [title for title in titles if " — " in title] == ["Online — 4", "Away — 1", "Offline — 1"]
