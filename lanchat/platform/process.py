@@ -50,9 +50,14 @@ if sys.platform == "win32":
         kernel.OpenProcess.restype = ctypes.c_void_p
         kernel.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
         kernel.CloseHandle.argtypes = (ctypes.c_void_p,)
-        handle = kernel.OpenProcess(_SYNCHRONIZE, False, process)
-        if not handle:
-            return ctypes.get_last_error() != _ACCESS_DENIED
+        deadline = time.monotonic() + timeout
+        # Another user's process cannot be waited for, but is another error when it has ended.
+        while not (handle := kernel.OpenProcess(_SYNCHRONIZE, False, process)):
+            if ctypes.get_last_error() != _ACCESS_DENIED:
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
         try:
             return bool(kernel.WaitForSingleObject(handle, round(timeout * 1000)) == 0)
         finally:
