@@ -96,11 +96,20 @@ def copied(suite: Suite) -> Iterator[Path]:
     source = base(suite)
     copy = CACHE / "work" / f"{suite.name}-{os.getpid()}"
     copy.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(copy.parent)
     try:
         subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(copy)], check=True)
         yield copy
     finally:
         shutil.rmtree(copy, ignore_errors=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Copies of processes that were killed: a gigabyte each."""
+    for copy in folder.iterdir():
+        process = copy.name.rpartition("-")[2]
+        if process.isdecimal() and not Path(f"/proc/{process}").exists():
+            shutil.rmtree(copy, ignore_errors=True)
 
 
 def run(

@@ -67,8 +67,9 @@ class Computer:
 def network(*names: str) -> Iterator[None]:
     """Namespaces on one bridge, 198.51.100.1 and so on."""
     bridge = "lanchatbr"
-    subprocess.run(["ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", "0"], check=True)
+    _remove_network(bridge, names)  # of a run that was killed
     try:
+        subprocess.run(["ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", "0"], check=True)
         subprocess.run(["ip", "link", "set", bridge, "up"], check=True)
         for number, name in enumerate(names, 1):
             outer = f"lc{number}"
@@ -84,9 +85,13 @@ def network(*names: str) -> Iterator[None]:
                 subprocess.run(line.split(), check=True)
         yield
     finally:
-        for name in names:
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-        subprocess.run(["ip", "link", "del", bridge], check=False, capture_output=True)
+        _remove_network(bridge, names)
+
+
+def _remove_network(bridge: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+    subprocess.run(["ip", "link", "del", bridge], check=False, capture_output=True)
 
 
 class Trial:
@@ -223,8 +228,8 @@ def use_all(setup: Path, cache: Path, out: Path) -> list[Row]:
     """All steps; a row each."""
     (out / "password.txt").write_text(PASSWORD + "\n", encoding="utf-8")
     shutil.rmtree(out / "linux", ignore_errors=True)
+    trial = Trial(setup, cache, out)
     with network("lcserver", "lcclient", "lclinux"):
-        trial = Trial(setup, cache, out)
         trial.step("silent setup for all, with server and service", trial.install_server)
         trial.step("silent setup for one user, chat alone", trial.install_client)
         trial.step("service; chat between Windows and Linux by discovery", trial.use)
