@@ -212,7 +212,9 @@ def _connect(
         if nodes.is_cluster:
             _give_up_unconfirmed(connection)
         _read_ahead(connection)
-        _check_node(connection, patience)
+        if not _check_node(connection, patience) and nodes.is_cluster:
+            # What was committed at one of two servers by themselves is not at the other: it would be lost unseen.
+            raise OperationalError("no node of a Galera cluster", errno=NOT_READY)
     except BaseException:
         connection.shutdown()
         raise
@@ -237,11 +239,11 @@ def _give_up_unconfirmed(connection: DatabaseConnection) -> None:
         _channel(connection).sock.setsockopt(socket.IPPROTO_TCP, option, _CONFIRMED_MS)
 
 
-def _check_node(connection: DatabaseConnection, patience: int | None) -> None:
-    """Of a Galera node: that it is one of the majority, and that it has all that is committed in the cluster by now, so
-    that whoever comes from another node misses nothing. `patience` as of `_connect`. Raises the connector's errors."""
+def _check_node(connection: DatabaseConnection, patience: int | None) -> bool:
+    """Whether it is a Galera node: one of the majority, and with all that is committed in the cluster by now, so that
+    whoever comes from another node misses nothing. `patience` as of `_connect`. Raises the connector's errors."""
     if not _is_on(connection, "VARIABLES", "wsrep_on"):
-        return
+        return False
     if not _is_on(connection, "STATUS", "wsrep_ready"):
         raise OperationalError("WSREP is not ready", errno=NOT_READY)
     connection.cmd_query("SET SESSION wsrep_sync_wait = 1")
@@ -254,6 +256,7 @@ def _check_node(connection: DatabaseConnection, patience: int | None) -> None:
     finally:
         connection.read_timeout = seconds
     connection.cmd_query("SET SESSION wsrep_sync_wait = DEFAULT")
+    return True
 
 
 def _is_on(connection: DatabaseConnection, kind: str, name: str) -> bool:

@@ -200,7 +200,10 @@ def _explain_mysql(number: int, address: DatabaseAddress, reason: str) -> str:
         (_NO_RIGHTS, _("User {user} lacks rights on {database}: run `lanchat-server init-db` with --admin-url")),
         (_UNREACHABLE, _("No database server answers at {database}: start it, or correct the database URL")),
         (_NOT_LET_IN, _("{database} takes no connection: {reason}")),
-        ({_NOT_READY}, _("{database} is a node of a cluster that has lost the others, or is not ready yet")),
+        (
+            {_NOT_READY},
+            _("{database} is no node of a Galera cluster, or one that has lost the others, or is not ready yet"),
+        ),
         (_LOST, _("The connection to {database} broke")),
         (_DISK, _("{database} cannot write: {reason}")),
     )

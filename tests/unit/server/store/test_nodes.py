@@ -129,7 +129,7 @@ class TestReadiness:
     @pytest.mark.parametrize("answers", [{}, {WSREP_ON: [("wsrep_on", "OFF")], WSREP_READY: [("wsrep_ready", "OFF")]}])
     def test_server_without_a_cluster_is_ready(self, answers: dict[str, list[tuple[Any, ...]]]) -> None:
         connection = FakeConnection(answers)
-        connector._check_node(connection, 2)
+        assert not connector._check_node(connection, 2)
         assert connection.asked == [WSREP_ON]
 
     @pytest.mark.parametrize("ready", [[("wsrep_ready", "OFF")], []])
@@ -157,8 +157,10 @@ class TestAttempts:
         nodes: NodeChoice,
         states: dict[str, int],
         behind: dict[str, int] | None = None,
+        alone: tuple[str, ...] = (),
     ) -> tuple[list[str], Any]:
-        """The hosts that were tried; the connection, or the number of the error. `behind`: seconds, by host."""
+        """The hosts that were tried; the connection, or the number of the error. `behind`: seconds, by host; `alone`:
+        those without a cluster."""
         tried: list[str] = []
 
         def attempt(arguments: dict[str, Any]) -> DatabaseConnection:
@@ -166,6 +168,7 @@ class TestAttempts:
             if number := states.get(arguments["host"], 0):
                 raise InterfaceError("no", errno=number)
             answers = {WSREP_ON: [("wsrep_on", "ON")], WSREP_READY: [("wsrep_ready", "ON")]}
+            answers = {} if arguments["host"] in alone else answers
             return FakeConnection(answers, (behind or {}).get(arguments["host"], 0))
 
         monkeypatch.setattr(connector, "_open", attempt)
@@ -186,6 +189,14 @@ class TestAttempts:
     @pytest.mark.parametrize("number", [1044, 1045, 1049, 1698])
     def test_what_all_nodes_would_say_is_said_at_once(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         assert self.play(monkeypatch, NodeChoice([A, B]), {"a": number}) == (["a"], number)
+
+    def test_server_by_itself_is_used_alone_and_never_beside_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As an older copy, what was acknowledged by the other one is not there."""
+        assert self.play(monkeypatch, NodeChoice([A]), {}, alone=("a",))[1].host == A
+        nodes = NodeChoice([A, B, C])
+        tried, made = self.play(monkeypatch, nodes, {"a": 2003}, alone=("b",))
+        assert (tried, made.host) == (["a", "b", "c"], C)
+        assert self.play(monkeypatch, NodeChoice([A, B]), {"a": 2003}, alone=("b",)) == (["a", "b"], NOT_READY)
 
     def test_error_of_the_last_node_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert self.play(monkeypatch, NodeChoice([A, B]), {"a": 2003, "b": NOT_READY}) == (["a", "b"], NOT_READY)
@@ -237,6 +248,11 @@ def test_node_that_is_not_ready_is_explained() -> None:
 @pytest.mark.mariadb
 class TestHostsOfOneServer:
     """One server that answers, beside hosts where nobody does."""
+
+    @pytest.fixture(autouse=True)
+    def node(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The server counts as a node of a cluster, which waits for nobody."""
+        monkeypatch.setattr(connector, "_check_node", lambda *_arguments: True)
 
     def test_hosts_that_do_not_answer_are_passed(self, mariadb: MariaDB, mariadb_url: str, tmp_path: Path) -> None:
         silent = socket.create_server(("127.0.0.1", 0))
