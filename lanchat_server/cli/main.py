@@ -109,10 +109,6 @@ def _init_db(parser: Parser) -> None:
     parser.add_argument("--dry-run", action="store_true", help=text)
 
 
-def _file(parser: Parser) -> None:
-    parser.add_argument("file", metavar="FILE", type=file_path, help=_("the backup"))
-
-
 def _backup(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", type=file_path, nargs="?", help=_("the backup"))
     parser.add_argument("--to", metavar="DIR", type=file_path, help=_("a folder instead, for a file named by the time"))
@@ -121,15 +117,18 @@ def _backup(parser: Parser) -> None:
 
 
 def _restore(parser: Parser) -> None:
-    _file(parser)
+    parser.add_argument("file", metavar="FILE", type=file_path, help=_("the backup"))
     parser.add_argument("--force", action="store_true", help=_("replace what is there"))
     parser.add_argument("--yes", action="store_true", help=_("do not ask whether to replace what is there"))
 
 
 def _copy(parser: Parser) -> None:
-    url = _reader(config.database_url)
-    parser.add_argument("source", metavar="FROM", type=url, help=_("the URL of the database to copy"))
-    parser.add_argument("target", metavar="TO", type=url, help=_("the URL of an empty database"))
+    def url(text: str) -> str:
+        return _url_in(text[1:]) if text.startswith("@") else str(_reader(config.database_url)(text))
+
+    text = _("the URL of the database to copy; @FILE: the first line of a file, which others cannot read")
+    parser.add_argument("source", metavar="FROM", type=url, help=text)
+    parser.add_argument("target", metavar="TO", type=url, help=_("the URL of an empty database, or @FILE"))
 
 
 def _stop(parser: Parser) -> None:
