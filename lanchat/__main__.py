@@ -4,7 +4,7 @@ flush: outside the command itself the process just ends."""
 import sys
 from collections.abc import Callable, Sequence
 
-from lanchat.platform.interrupts import handle_interrupts, leave_at_once, raise_interrupt
+from lanchat.platform.programs.interrupts import handle_interrupts, leave_at_once, raise_interrupt
 
 handle_interrupts(leave_at_once)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from lanchat.platform.interrupts import handle_interrupts, leave_at_once
+from lanchat.platform.programs.interrupts import handle_interrupts, leave_at_once
 
 handle_interrupts(leave_at_once)
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lanchat.checks.runner import CheckFailed, Finding, SelfCheck
 from lanchat.i18n import _, ngettext
+from lanchat.platform.disk.files import create_private
 from lanchat.platform.entropy import SYSTEM_ENTROPY
-from lanchat.platform.files import create_private
 from lanchat.protocol.datagram.seal import KEY_OCTETS, Opener, Sealer
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX

@@ -15,7 +15,7 @@ import time
 from lanchat.about.version import is_frozen
 from lanchat.checks.runner import CheckFailed, Finding, SelfCheck
 from lanchat.i18n import _
-from lanchat.platform.display import has_display
+from lanchat.platform.programs.display import has_display
 from lanchat.terminal.arguments import WINDOW_OPTION
 
 NO_TK = 3

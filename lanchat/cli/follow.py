@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from lanchat.app import api
+from lanchat.cli.commands.messages import newest_lines
 from lanchat.cli.lines import room_name, state_name
-from lanchat.cli.messages import newest_lines
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.protocol.problems import ProblemDetails

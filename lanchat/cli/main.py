@@ -31,7 +31,7 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
             return _answer(options)
         _take_policy(options)
         if options.command in ("", "window"):
-            from lanchat.cli.window import open_window
+            from lanchat.cli.commands.window import open_window
 
             return open_window(options)
         return _run_command(options, make_client)
@@ -50,7 +50,7 @@ def _fail(text: str, code: int) -> int:
     """Say it in one line. A line that nobody can read is no reason to fail otherwise."""
     OutputWriter(False).warn(f"lanchat: {one_line(text)}")
     if sys.__stderr__ is None:  # a program without a console
-        from lanchat.cli.window import show_failure
+        from lanchat.cli.commands.window import show_failure
 
         show_failure(text)
     return code
@@ -69,7 +69,7 @@ def _answer(options: argparse.Namespace) -> int:
     from lanchat.checks.questions import answer
 
     def check() -> int:
-        from lanchat.cli.check import check as run_checks
+        from lanchat.cli.commands.check import check as run_checks
 
         return run_checks(options.json, options.timeout)
 

@@ -247,151 +247,159 @@ COMMANDS = {
         N_("open the window, or raise the one that is open"),
         "[--hidden] [LINK]",
         "lanchat window --hidden",
-        "lanchat.cli.window:open_window",
+        "lanchat.cli.commands.window:open_window",
         _window,
     ),
     "discover": CommandSpec(
-        N_("find servers on this network"), "", "lanchat discover --timeout 2", "lanchat.cli.discover:discover"
+        N_("find servers on this network"), "", "lanchat discover --timeout 2", "lanchat.cli.commands.discover:discover"
     ),
     "register": CommandSpec(
         N_("create an account and log this profile in"),
         "--user U [--email E] [--display-name D]",
         "lanchat register --user anna --display-name 'Anna Petrova'",
-        "lanchat.cli.account:register",
+        "lanchat.cli.commands.account:register",
         _register,
     ),
     "login": CommandSpec(
         N_("log this profile in: later commands need no password"),
         "--user U",
         "lanchat login --user anna",
-        "lanchat.cli.account:login",
+        "lanchat.cli.commands.account:login",
     ),
-    "logout": CommandSpec(N_("log this profile out"), "", "lanchat logout", "lanchat.cli.account:logout"),
+    "logout": CommandSpec(N_("log this profile out"), "", "lanchat logout", "lanchat.cli.commands.account:logout"),
     "recover": CommandSpec(
         N_("ask for a code by e-mail, then set a new password with it"),
         "--user U [--code C]",
         "lanchat recover --user anna --code 1234-5678",
-        "lanchat.cli.account:recover",
+        "lanchat.cli.commands.account:recover",
         _recover,
     ),
     "rooms": CommandSpec(
         N_("list rooms, or archive or delete some"),
         "[archive|unarchive|delete ROOM…]",
         "lanchat rooms --json",
-        "lanchat.cli.rooms:rooms",
+        "lanchat.cli.commands.rooms:rooms",
         _rooms,
     ),
     "create-room": CommandSpec(
         N_("create a room"),
         "NAME [--private]",
         "lanchat create-room kitchen --private",
-        "lanchat.cli.rooms:create_room",
+        "lanchat.cli.commands.rooms:create_room",
         _create_room,
     ),
-    "join": CommandSpec(N_("join a public room"), "ROOM", "lanchat join kitchen", "lanchat.cli.rooms:join", _room),
-    "leave": CommandSpec(N_("leave a room"), "ROOM", "lanchat leave kitchen", "lanchat.cli.rooms:leave", _room),
+    "join": CommandSpec(
+        N_("join a public room"), "ROOM", "lanchat join kitchen", "lanchat.cli.commands.rooms:join", _room
+    ),
+    "leave": CommandSpec(
+        N_("leave a room"), "ROOM", "lanchat leave kitchen", "lanchat.cli.commands.rooms:leave", _room
+    ),
     "invite": CommandSpec(
         N_("make somebody a member of a room"),
         "ROOM USER",
         "lanchat invite kitchen boris",
-        "lanchat.cli.rooms:invite",
+        "lanchat.cli.commands.rooms:invite",
         _room_and_user,
     ),
     "invite-code": CommandSpec(
         N_("print a code with which people register (moderators)"),
         "[--uses N]",
         "lanchat invite-code --uses 20",
-        "lanchat.cli.account:invite_code",
+        "lanchat.cli.commands.account:invite_code",
         _invite_code,
     ),
     "invite-codes": CommandSpec(
         N_("list one's codes with which people can still register, or void one (moderators)"),
         "[void ID]",
         "lanchat invite-codes void 1f2e3d4c",
-        "lanchat.cli.account:invite_codes",
+        "lanchat.cli.commands.account:invite_codes",
         _invite_codes,
     ),
     "remove": CommandSpec(
         N_("end somebody's membership of a room"),
         "ROOM USER",
         "lanchat remove kitchen boris",
-        "lanchat.cli.rooms:remove",
+        "lanchat.cli.commands.rooms:remove",
         _room_and_user,
     ),
     "online": CommandSpec(
-        N_("list who is online"), "[--all]", "lanchat online --json", "lanchat.cli.rooms:online", _online
+        N_("list who is online"), "[--all]", "lanchat online --json", "lanchat.cli.commands.rooms:online", _online
     ),
     "devices": CommandSpec(
         N_("list this account's devices, or shut one out"),
         "[revoke ID]",
         "lanchat devices revoke 1f2e3d4c",
-        "lanchat.cli.account:devices",
+        "lanchat.cli.commands.account:devices",
         _devices,
     ),
     "password": CommandSpec(
-        N_("set a new password"), "", "lanchat password", "lanchat.cli.account:change_password", _password
+        N_("set a new password"), "", "lanchat password", "lanchat.cli.commands.account:change_password", _password
     ),
     "send": CommandSpec(
         N_("send a message; done when the server has stored it"),
         "ROOM TEXT [--reply-to SEQ] [--allow-pending]",
         "lanchat send general 'Lunch at noon?'",
-        "lanchat.cli.messages:send",
+        "lanchat.cli.commands.messages:send",
         _send,
     ),
     "edit": CommandSpec(
         N_("replace the text of a message of yours"),
         "ROOM SEQ TEXT",
         "lanchat edit general 12 'Lunch at one?'",
-        "lanchat.cli.messages:edit",
+        "lanchat.cli.commands.messages:edit",
         _edit,
     ),
     "delete": CommandSpec(
-        N_("delete a message"), "ROOM SEQ", "lanchat delete general 12", "lanchat.cli.messages:delete", _delete
+        N_("delete a message"), "ROOM SEQ", "lanchat delete general 12", "lanchat.cli.commands.messages:delete", _delete
     ),
     "react": CommandSpec(
         N_("react to a message"),
         "ROOM SEQ EMOJI [--remove]",
         "lanchat react general 12 👍",
-        "lanchat.cli.messages:react",
+        "lanchat.cli.commands.messages:react",
         _react,
     ),
     "listen": CommandSpec(
         N_("show what was said, then what is being said"),
         "ROOM [--history N] [--count N] [--for S]",
         "lanchat listen general --history 20 --json",
-        "lanchat.cli.listen:listen",
+        "lanchat.cli.commands.listen:listen",
         _listen,
     ),
     "history": CommandSpec(
         N_("show or search earlier messages"),
         "ROOM [--limit N] [--before SEQ] [--search WORDS]",
         "lanchat history general --search 'lunch noon'",
-        "lanchat.cli.messages:history",
+        "lanchat.cli.commands.messages:history",
         _history,
     ),
     "search": CommandSpec(
         N_("search the messages of all rooms"),
         "WORDS [--limit N]",
         "lanchat search 'lunch noon' --limit 200",
-        "lanchat.cli.messages:search",
+        "lanchat.cli.commands.messages:search",
         _search,
     ),
     "receipts": CommandSpec(
         N_("show who has received and read a message, and who has not"),
         "ROOM SEQ",
         "lanchat receipts general 12",
-        "lanchat.cli.messages:receipts",
+        "lanchat.cli.commands.messages:receipts",
         _room_and_number,
     ),
     "export": CommandSpec(
         N_("write all messages of a room to a file"),
         "ROOM FILE",
         "lanchat export general general.jsonl",
-        "lanchat.cli.export:export",
+        "lanchat.cli.commands.export:export",
         _export,
     ),
     "chat": CommandSpec(
-        N_("talk in this terminal, line by line"), "ROOM", "lanchat chat general", "lanchat.cli.chat:chat", _room
+        N_("talk in this terminal, line by line"),
+        "ROOM",
+        "lanchat chat general",
+        "lanchat.cli.commands.chat:chat",
+        _room,
     ),
 }
 

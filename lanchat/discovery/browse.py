@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from lanchat.discovery.listing import ANSWER_LIFETIME, DiscoveredServer, ServerList, Source, found
 from lanchat.discovery.probe import Prober
-from lanchat.platform.interfaces import list_interfaces
+from lanchat.platform.network.interfaces import list_interfaces
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT, Advert
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from zeroconf import (
 )
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from lanchat.platform.interfaces import (
+from lanchat.platform.network.interfaces import (
     RESCAN_INTERVAL,
     Interface,
     announceable,

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
-from lanchat.platform.interfaces import (
+from lanchat.platform.network.interfaces import (
     LIMITED_BROADCAST,
     REOPEN_PAUSE,
     STOPS_READING,

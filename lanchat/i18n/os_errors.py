@@ -1,7 +1,7 @@
 """What people read about a file that cannot be used: for both programs."""
 
 from lanchat.i18n import N_, _
-from lanchat.platform.files import FileRefused
+from lanchat.platform.disk.files import FileRefused
 from lanchat.protocol.problems import Problem
 
 FILE_TEXTS = {
@@ -16,7 +16,7 @@ FILE_TEXTS = {
 
 
 def os_error_text(error: OSError) -> str:
-    """Why the operating system, in its own words, or `lanchat.platform.files` refused."""
+    """Why the operating system, in its own words, or `lanchat.platform.disk.files` refused."""
     if isinstance(error, FileRefused):
         return _(FILE_TEXTS[error.problem])
     return error.strerror or str(error)

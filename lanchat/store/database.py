@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform.files import make_private_folder, os_reason, refuse_no_file
-from lanchat.platform.renames import is_in_use
+from lanchat.platform.disk.files import make_private_folder, os_reason, refuse_no_file
+from lanchat.platform.disk.renames import is_in_use
 from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.store import rescue
 from lanchat.store.file_lock import locked

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform.file_lock import FileLock, FileLockedError
-from lanchat.platform.files import os_reason
+from lanchat.platform.disk.file_lock import FileLock, FileLockedError
+from lanchat.platform.disk.files import os_reason
 from lanchat.protocol.problems import Problem
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform.files import read_private, replace_file, set_aside
+from lanchat.platform.disk.files import read_private, replace_file, set_aside
 from lanchat.protocol.codec import U63, Key16, Key32, Positive
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.problems import Problem

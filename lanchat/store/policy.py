@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from lanchat.core.policy import LANGUAGE, NO_POLICY, TEXT_SIZE, THEME, Policy
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform import access
-from lanchat.platform.files import os_reason, read_private
+from lanchat.platform.disk import access
+from lanchat.platform.disk.files import os_reason, read_private
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails, typed_problem
 from lanchat.protocol.text.cleaning import decode_text_untrusted

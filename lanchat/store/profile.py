@@ -12,7 +12,7 @@ import msgspec
 import platformdirs
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform.files import close_to_others, make_private_folder, os_reason
+from lanchat.platform.disk.files import close_to_others, make_private_folder, os_reason
 from lanchat.protocol.problems import Problem
 from lanchat.protocol.text.names import name_key
 from lanchat.store.identities import DevicesFile, KnownServer, ServersFile, StoredDevice, TypedFile

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from lanchat.platform.files import aside_names, next_aside_name, sync_file, sync_folder
-from lanchat.platform.renames import rename
+from lanchat.platform.disk.files import aside_names, next_aside_name, sync_file, sync_folder
+from lanchat.platform.disk.renames import rename
 from lanchat.protocol.codec import U63, decoder
 from lanchat.protocol.log.messages import Message
 from lanchat.store.rows import Damaged, unpack

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 import tomli_w
 
-from lanchat.platform.files import read_private, replace_file, set_aside
+from lanchat.platform.disk.files import read_private, replace_file, set_aside
 from lanchat.protocol.codec import Positive
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails

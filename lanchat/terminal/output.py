@@ -89,7 +89,7 @@ class OutputWriter:
         if self._out is None:
             if sys.platform == "win32":  # a program without a console
                 return
-            from lanchat.platform.files import FileRefused
+            from lanchat.platform.disk.files import FileRefused
             from lanchat.protocol.problems import Problem
 
             raise FileRefused(errno.EBADF, Problem.STDOUT_CLOSED)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from lanchat.platform.interrupts import INTERRUPTED, Handler, handle_interrupts, leave_at_once
+from lanchat.platform.programs.interrupts import INTERRUPTED, Handler, handle_interrupts, leave_at_once
 
 
 def run_program(name: str, load: Callable[[], Callable[[Sequence[str]], int]], on_interrupt: Handler) -> int:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.platform import segmentation
+from lanchat.platform.network import segmentation
 from lanchat.protocol.datagram import seal
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_MAX

@@ -21,8 +21,8 @@ from lanchat.app.command_errors import broken
 from lanchat.core.policy import LANGUAGE, TEXT_SIZE, THEME, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
-from lanchat.platform.console import stopping_with_console
-from lanchat.platform.interrupts import STOP_SIGNALS
+from lanchat.platform.programs.console import stopping_with_console
+from lanchat.platform.programs.interrupts import STOP_SIGNALS
 from lanchat.protocol.text.identity import tidy_address
 from lanchat.ui import dialogs
 from lanchat.ui.kit.canvas import glyphs

@@ -8,8 +8,8 @@ from lanchat.app import api
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import _, set_language
-from lanchat.platform.instance import Instance, call_first, hold_mutex
-from lanchat.platform.taskbar import CLIENT_ID, name_program
+from lanchat.platform.programs.instance import Instance, call_first, hold_mutex
+from lanchat.platform.programs.taskbar import CLIENT_ID, name_program
 from lanchat.ui.assembly import Window
 from lanchat.ui.model.engine import Engine, LateEngine
 from lanchat.ui.model.entry_model import LaunchOptions

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
+from lanchat.platform.disk.files import make_private_folder
 from lanchat.platform.entropy import Entropy
-from lanchat.platform.files import make_private_folder
 from lanchat.protocol import wire
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.backup import BackupSummary, backup, examine

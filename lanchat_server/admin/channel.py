@@ -31,8 +31,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lanchat.platform.disk.files import replace_file
 from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
-from lanchat.platform.files import replace_file
 from lanchat.platform.proofs import NONCE, field_in_untrusted, is_proof, nonce_in_untrusted, proof_in_untrusted, prove
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.token_bucket import TokenBucket

@@ -10,8 +10,8 @@ from typing import Any
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform.files import read_private
-from lanchat.platform.process import has_ended
+from lanchat.platform.disk.files import read_private
+from lanchat.platform.programs.process import has_ended
 from lanchat.platform.proofs import NONCE, is_nonce, is_proof, prove
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code

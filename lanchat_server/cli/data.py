@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lanchat.i18n import _, ngettext
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform.files import OutputFile, open_private
+from lanchat.platform.disk.files import OutputFile, open_private
 from lanchat.protocol import wire
 from lanchat.terminal.exits import DONE, FAILED, NO_SERVER, REFUSED, USAGE, CliError
 from lanchat.terminal.output import OutputWriter, clock, shown
@@ -175,8 +175,8 @@ def _backup(options: argparse.Namespace, settings: ServerConfig, output: OutputW
 def _backup_file(options: argparse.Namespace) -> Path:
     """Where the backup goes. Raises CliError."""
     from lanchat.platform.clock import SYSTEM_CLOCK
+    from lanchat.platform.disk.files import make_private_folder
     from lanchat.platform.entropy import SYSTEM_ENTROPY
-    from lanchat.platform.files import make_private_folder
     from lanchat_server.maintenance.rotation import backup_name
 
     if (options.file is None) == (options.to is None) or (options.keep and options.to is None):

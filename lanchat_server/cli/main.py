@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanchat.i18n import LANGUAGES, _, set_language
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform.interrupts import STOP_SIGNALS
+from lanchat.platform.programs.interrupts import STOP_SIGNALS
 from lanchat.protocol.text.cleaning import tidy_path
 from lanchat.protocol.text.identity import tidy_address
 from lanchat.terminal.arguments import (
@@ -37,7 +37,7 @@ from lanchat_server.cli import importing
 from lanchat_server.config import ConfigError, ServerConfig
 
 if TYPE_CHECKING:
-    from lanchat_server.service.server import ServerReady
+    from lanchat_server.service.lifecycle.server import ServerReady
 
 PROGRAM = "lanchat-server"
 
@@ -391,9 +391,9 @@ def serve(options: argparse.Namespace, settings: ServerConfig, output: OutputWri
         if number != signal.SIGINT:
             signal.signal(number, _interrupt)
     from lanchat_server.service.errors import StartError
-    from lanchat_server.service.server import ServerReady
-    from lanchat_server.service.server import serve as serve_until_told
-    from lanchat_server.service.standby import StandbyReady
+    from lanchat_server.service.lifecycle.server import ServerReady
+    from lanchat_server.service.lifecycle.server import serve as serve_until_told
+    from lanchat_server.service.lifecycle.standby import StandbyReady
 
     logs.configure(settings.json_logs, settings.log_level)
 

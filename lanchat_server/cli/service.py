@@ -20,9 +20,9 @@ from typing import Any
 import lanchat_server
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform import access
-from lanchat.platform.access import FULL, SERVICE_ACCOUNT, system_program
-from lanchat.platform.files import FileRefused, make_folders
+from lanchat.platform.disk import access
+from lanchat.platform.disk.access import FULL, SERVICE_ACCOUNT, system_program
+from lanchat.platform.disk.files import FileRefused, make_folders
 from lanchat.protocol.problems import Problem
 from lanchat.terminal.exits import DONE, FAILED, NO_SERVER, USAGE, CliError
 from lanchat.terminal.output import OutputWriter
@@ -264,7 +264,7 @@ def _call(*command: str) -> "subprocess.CompletedProcess[str]":
 def _run(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
     def run(ready: Any, stop: Any) -> Any:
         # Here, as Windows waits for half a minute only until the program speaks to it.
-        from lanchat_server.service.server import serve
+        from lanchat_server.service.lifecycle.server import serve
 
         return serve(settings, on_ready=ready, on_standby=ready, stop=stop)
 

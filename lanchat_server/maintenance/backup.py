@@ -28,7 +28,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform.files import make_private_folder, read_private, reading, replacing
+from lanchat.platform.disk.files import make_private_folder, read_private, reading, replacing
 from lanchat.protocol.codec import U63, Key16, Key32
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError

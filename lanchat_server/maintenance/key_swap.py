@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from lanchat.platform.files import close_folder_to_others, create_private, sync_folder
-from lanchat.platform.renames import rename
+from lanchat.platform.disk.files import close_folder_to_others, create_private, sync_folder
+from lanchat.platform.disk.renames import rename
 from lanchat_server.core.model import LogState
 
 

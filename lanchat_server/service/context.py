@@ -33,17 +33,17 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
-from lanchat_server.service.backups import BackupRunner
 from lanchat_server.service.keys import ServerKeys
-from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.notices import EventNotifier
+from lanchat_server.service.reporting.metrics import Metrics
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.tasks import BackgroundTasks
-from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.wall_clock import TOLERANCE_MS
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.backups import BackupRunner
+from lanchat_server.service.work.tasks import BackgroundTasks
+from lanchat_server.service.work.threads import ThreadPool
+from lanchat_server.service.work.writer import Writer
 
 T = TypeVar("T")
 # A session silent for this long gives way when its user's places are all taken.

@@ -9,9 +9,9 @@ from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
 from lanchat.protocol.datagram.seal import SEAL_LIMITS, SealLimits
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.service.net.connection import CONNECTION_LIMITS, ConnectionLimits
-from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep.housekeeping import INTERVAL
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.threads import ThreadPool
+from lanchat_server.service.work.writer import Writer
 
 
 class Environment(msgspec.Struct, frozen=True):

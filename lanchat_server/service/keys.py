@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform.files import (
+from lanchat.platform.disk.files import (
     check_private_folder,
     close_folder_to_others,
     close_to_others,
@@ -26,7 +26,7 @@ from lanchat.platform.files import (
     read_private,
     sync_folder,
 )
-from lanchat.platform.renames import rename
+from lanchat.platform.disk.renames import rename
 from lanchat.transport.certificates import private_pem, self_signed
 from lanchat_server.service.errors import StartError
 

@@ -11,7 +11,7 @@ from lanchat_server.core.model import RoomKeyRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.wall_clock import TOLERANCE_MS
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 
 # A key with less life than this left is replaced: the server may go away the next moment.
 LIFE_LEFT_MS = 3_600_000

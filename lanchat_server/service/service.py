@@ -30,31 +30,31 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
-from lanchat_server.service import figures
-from lanchat_server.service.backups import BackupRunner
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.environment import ENVIRONMENT, Environment
-from lanchat_server.service.figures import FigureSources
 from lanchat_server.service.host import BACKUPS_WAITING_MAX
 from lanchat_server.service.keys import ServerKeys
-from lanchat_server.service.metrics import Metrics, count_label
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.notices import EventNotifier
+from lanchat_server.service.reporting import figures
+from lanchat_server.service.reporting.figures import FigureSources
+from lanchat_server.service.reporting.metrics import Metrics, count_label
 from lanchat_server.service.requests.acting import check_session
 from lanchat_server.service.requests.costs import LISTS, cost_of, entries_of
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.step import CoreDriver
-from lanchat_server.service.tasks import BackgroundTasks
-from lanchat_server.service.threads import FairSemaphore
 from lanchat_server.service.upkeep.housekeeping import HousekeepingContext, run_housekeeping, save
 from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.nightly import run_nightly
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockWatch
+from lanchat_server.service.work.backups import BackupRunner
+from lanchat_server.service.work.tasks import BackgroundTasks
+from lanchat_server.service.work.threads import FairSemaphore
 
 T = TypeVar("T")
 READERS = 3

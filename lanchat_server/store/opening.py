@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.clock import SYSTEM_CLOCK
+from lanchat.platform.disk.file_lock import FileLock, FileLockedError
+from lanchat.platform.disk.files import make_folders
 from lanchat.platform.entropy import SYSTEM_ENTROPY
-from lanchat.platform.file_lock import FileLock, FileLockedError
-from lanchat.platform.files import make_folders
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.model import LogState, RoomHead, RoomRow

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lanchat.i18n import _
 from lanchat.platform.clock import SYSTEM_CLOCK
-from lanchat.platform.file_lock import FileLock
+from lanchat.platform.disk.file_lock import FileLock
 from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import DirectorySnapshot, LogState, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError

@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any
 
 from lanchat.i18n import _
-from lanchat.platform.console import stopping_with_console
-from lanchat.platform.interrupts import STOP_SIGNALS
-from lanchat.platform.taskbar import SERVER_ID, name_program
+from lanchat.platform.programs.console import stopping_with_console
+from lanchat.platform.programs.interrupts import STOP_SIGNALS
+from lanchat.platform.programs.taskbar import SERVER_ID, name_program
 from lanchat.terminal.output import OutputWriter
 from lanchat_server.config import ServerConfig
-from lanchat_server.service.server import serve
+from lanchat_server.service.lifecycle.server import serve
 from lanchat_server.window.log import WindowLog
 from lanchat_server.window.model import ServiceState, WindowModel
 from lanchat_server.window.thread import Event, ServerThread, ServiceEnded, ServiceRunner

@@ -18,7 +18,7 @@ from lanchat.protocol.text.names import inert
 from lanchat.ui.kit.fields.field_problems import FieldName, FieldProblem
 from lanchat.ui.kit.fields.forms import NewAccount
 from lanchat_server.figures_text import storage_lines, storage_warning
-from lanchat_server.service.server import ServerReady
+from lanchat_server.service.lifecycle.server import ServerReady
 from lanchat_server.window.thread import Event, FirstAccountResult, ServiceEnded, ServiceFigures, ServiceRunning
 
 

@@ -22,7 +22,7 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.refusal_text import refusal_text
 from lanchat_server.service.errors import StartError
-from lanchat_server.service.server import ServerReady
+from lanchat_server.service.lifecycle.server import ServerReady
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from lanchat.platform import segmentation
+from lanchat.platform.network import segmentation
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram import seal

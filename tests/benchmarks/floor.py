@@ -25,7 +25,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lanchat.platform import segmentation
+from lanchat.platform.network import segmentation
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram import seal

@@ -5,8 +5,8 @@ from sqlalchemy.engine.default import DefaultDialect
 from lanchat_server.__main__ import main
 from lanchat_server.core import sequencer
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.service import checking
 from lanchat_server.service.net.datagrams import DatagramRelay
+from lanchat_server.service.work import checking
 from lanchat_server.store.transactions.transaction import SqlTransaction
 from lanchat_server.store.transactions.writing import WriteSession
 from tests.benchmarks.hop_clock import CHECK, COMMIT, JUDGE, PACK, READ, SEND, STATEMENTS, TAKE_IN, Clock, Point

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lanchat.platform import segmentation
+from lanchat.platform.network import segmentation
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram import seal

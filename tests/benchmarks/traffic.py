@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from lanchat.core.config import ClientConfig
-from lanchat.platform import segmentation
+from lanchat.platform.network import segmentation
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Message
 from lanchat.protocol.wire import decode_from_server_untrusted, decode_server_datagram_untrusted, pack_frame

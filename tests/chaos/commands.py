@@ -29,7 +29,7 @@ from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.backup import backup_at_rest, restore
 from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.service.keys import load_or_create
-from lanchat_server.service.server import ServerReady, serve
+from lanchat_server.service.lifecycle.server import ServerReady, serve
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.tables import schema
 from lanchat_server.store.transactions import claiming

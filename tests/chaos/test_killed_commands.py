@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from lanchat.platform.files import create_private
+from lanchat.platform.disk.files import create_private
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.backup import backup_at_rest, restore

@@ -43,21 +43,21 @@ from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRo
 from lanchat_server.core.relay.outbound import Output, RecordFetch, SendFrames
 from lanchat_server.core.sequencer import Sequencer, Submission
 from lanchat_server.service.context import RequestContext
-from lanchat_server.service.figures import FigureSources, status
-from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connection import ClientConnection, ConnectionOwner
 from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.notices import EventNotifier
+from lanchat_server.service.reporting.figures import FigureSources, status
+from lanchat_server.service.reporting.metrics import Metrics
 from lanchat_server.service.requests import login
 from lanchat_server.service.requests.acting import check_session
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.threads import FairSemaphore
 from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockReport
+from lanchat_server.service.work.threads import FairSemaphore
 from tests.explorer.orders import Gate, Kind, Run
 from tests.support.memory_store import MemoryDatabase, MemoryStore, MemoryTransaction
 from tests.support.rig import DAY_MS, LOG_ID, LOG_KEY, LOG_PUBLIC, Author, Rig, make_author

@@ -26,8 +26,8 @@ from cryptography.x509.oid import NameOID
 from lanchat.core.policy import LANGUAGE, THEME
 from lanchat.core.ports import LocalStoreError
 from lanchat.platform import proofs
-from lanchat.platform.files import aside_names
-from lanchat.platform.instance import WISH_MAX, wish_in_untrusted
+from lanchat.platform.disk.files import aside_names
+from lanchat.platform.programs.instance import WISH_MAX, wish_in_untrusted
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import FRAME_MAX_TO_SERVER
@@ -43,7 +43,7 @@ from lanchat_server.admin.operations import OPERATIONS
 from lanchat_server.service.answers import packed
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import ServerKeys, load_or_create
-from lanchat_server.service.metrics import Exporter, Metrics
+from lanchat_server.service.reporting.metrics import Exporter, Metrics
 from tests.fuzz.target import Never, Target, rule
 from tests.support.fake_log import key_of
 

@@ -17,7 +17,7 @@ from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sessions import SessionTable
 from lanchat_server.service import service as service_module
 from lanchat_server.service.net.connection import ClientConnection
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 from tests.support.planting import Change
 
 

@@ -21,14 +21,14 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DirectorySnapshot, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.core.sequencer import BatchOutcome, Submission, is_genuine
-from lanchat_server.service.checking import WORTH_A_THREAD
 from lanchat_server.service.environment import Environment
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.service import Service
-from lanchat_server.service.threads import ThreadPool
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.checking import WORTH_A_THREAD
+from lanchat_server.service.work.threads import ThreadPool
+from lanchat_server.service.work.writer import Writer
 from tests.sim.loop import VirtualLoop
 from tests.sim.network import Stream, Way
 from tests.sim.signing import signing_key

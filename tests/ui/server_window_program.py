@@ -16,7 +16,7 @@ from typing import Any
 
 from lanchat import i18n
 from lanchat_server import config, logs
-from lanchat_server.service.server import ServerReady, serve
+from lanchat_server.service.lifecycle.server import ServerReady, serve
 from lanchat_server.window import main as window
 from lanchat_server.window.view import ServerView
 

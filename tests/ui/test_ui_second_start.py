@@ -8,7 +8,7 @@ import pytest
 
 from lanchat.app import api
 from lanchat.i18n import set_language
-from lanchat.platform.instance import PLACE_FILE
+from lanchat.platform.programs.instance import PLACE_FILE
 from lanchat.ui.model.entry_model import LaunchOptions, WindowPage
 from tests.support.child import Child
 from tests.support.ports import free_port

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from lanchat.app import account_session, api, rooms
-from lanchat.cli import chat, follow
+from lanchat.cli import follow
+from lanchat.cli.commands import chat
 from lanchat.core import events
 from lanchat.core.config import ClientConfig
 from lanchat.core.ports import OutboxItem, StoredSpan

@@ -10,7 +10,7 @@ from lanchat.protocol import wire
 from lanchat_server.admin.operations import OPERATIONS
 from lanchat_server.core.changes import DirectoryChange
 from lanchat_server.service.requests.table import HANDLERS
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 from tests.explorer.cases import CASES, COMMANDS
 from tests.explorer.explore import Explorer, Relation, all_pairs
 from tests.explorer.orders import Gate, Kind, Run, every_order

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from lanchat.platform import taskbar
+from lanchat.platform.programs import taskbar
 from lanchat.ui.kit import program_icon
 from tests.support.procs import ROOT
 

@@ -36,7 +36,7 @@ SOURCES: dict[str, frozenset[str] | None] = {
 
 ALLOWED = {
     "lanchat_server/admin/local.py": "a command that waits for the answer of a server, over a socket",
-    "lanchat_server/service/server.py": "the outermost: takes the lease before there is a service",
+    "lanchat_server/service/lifecycle/server.py": "the outermost: takes the lease before there is a service",
     "lanchat_server/store/connection/asking.py": "how long a connection was idle, as firewalls count it",
     "lanchat_server/store/opening.py": "the outermost of a store: the times of a new database and of its migration",
     "lanchat_server/store/sqlstore.py": "a command that waits for the lease of a server that was killed",

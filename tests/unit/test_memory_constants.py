@@ -36,10 +36,11 @@ from lanchat_server.core.limits import daily
 from lanchat_server.core.limits.throttle import LoginThrottle, ThrottleConfig
 from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sequencer import RunProgress
-from lanchat_server.service import metrics, threads
 from lanchat_server.service.context import _certified
 from lanchat_server.service.net import beacon
 from lanchat_server.service.net.places import ConnectionSlots
+from lanchat_server.service.reporting import metrics
+from lanchat_server.service.work import threads
 from lanchat_server.window import log
 from tests.support.allocated import taken
 from tests.support.fake_log import LOG_ID, key_of
@@ -316,7 +317,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "CoreConfig.recent_octets": recent,
     "lanchat_server/core/limits/daily.py:KEYS_MAX": daily_keys,
     "lanchat_server/service/net/beacon.py:SOURCES_MAX": probe_sources,
-    "lanchat_server/service/metrics.py:LABELS_MAX": metric_labels,
+    "lanchat_server/service/reporting/metrics.py:LABELS_MAX": metric_labels,
     "lanchat_server/window/log.py:LINES_MAX": window_lines,
     "lanchat_server/window/log.py:_LINE_MAX": window_lines,
     "lanchat_server/service/context.py:_certified": certified,
@@ -354,7 +355,8 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "CoreConfig.queue_octets": "tests/unit/server/core/test_memory_bounds.py::test_message_queue_is_bounded_in_octets",
     "CoreConfig.session_queue_max": "tests/unit/server/core/test_intake.py"
     "::test_session_fills_only_its_own_part_of_the_queue",
-    "lanchat/cli/chat.py:PRINTED_MAX": "tests/unit/test_client_memory.py::test_printed_conversation_lines_are_bounded",
+    "lanchat/cli/commands/chat.py:PRINTED_MAX": "tests/unit/test_client_memory.py"
+    "::test_printed_conversation_lines_are_bounded",
     "lanchat/terminal/line_editor.py:HISTORY_MAX": "tests/unit/test_client_memory.py::test_typed_lines_are_bounded",
     "lanchat/terminal/line_editor.py:TEXT_MAX": "tests/unit/terminal/test_line_editor.py"
     "::test_pasted_megabyte_is_truncated_quickly",
@@ -414,7 +416,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_session_over_its_buffer_limit_ends",
     "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_server_memory.py"
     "::test_concurrent_commands_are_bounded",
-    "lanchat/platform/instance.py:CALLS_MAX": "tests/unit/platform/test_instance.py"
+    "lanchat/platform/programs/instance.py:CALLS_MAX": "tests/unit/platform/test_instance.py"
     "::test_silent_connections_are_bounded_and_keep_nobody_out",
     "lanchat_server/service/net/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
     "::test_connections_to_the_admin_port_block_no_user",
@@ -425,7 +427,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_large_answers_and_their_queue_are_bounded",
     "lanchat_server/service/service.py:PAGES_MAX": "tests/unit/test_server_memory.py"
     "::test_large_answers_and_their_queue_are_bounded",
-    "lanchat_server/service/writer.py:JOBS_MAX": "tests/unit/test_server_memory.py"
+    "lanchat_server/service/work/writer.py:JOBS_MAX": "tests/unit/test_server_memory.py"
     "::test_changes_waiting_for_the_writer_are_bounded",
     "lanchat_server/store/tables/bulk.py:_sqlite_statement": "tests/unit/test_server_memory.py"
     "::test_cached_statements_are_bounded",
@@ -436,12 +438,12 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
 OTHERS: dict[str, dict[str, str]] = {
     "a bound of one value, octets or characters, that a reader or writer checks": {
         "lanchat/about/licences.py": "_LINE_MAX",
-        "lanchat/platform/instance.py": "WISH_MAX _LINE_MAX _PLACE_MAX",
+        "lanchat/platform/programs/instance.py": "WISH_MAX _LINE_MAX _PLACE_MAX",
         "lanchat/store/policy.py": "POLICY_MAX",
-        "lanchat_server/service/standby.py": "_HOLDER_MAX",
+        "lanchat_server/service/lifecycle/standby.py": "_HOLDER_MAX",
         "lanchat/terminal/line_editor.py": "_SEQUENCE_MAX",
         "lanchat/terminal/prompts.py": "PASSWORD_FILE_MAX",
-        "lanchat/platform/segmentation.py": "TOGETHER_MAX",
+        "lanchat/platform/network/segmentation.py": "TOGETHER_MAX",
         "lanchat/protocol/datagram/beacon.py": "ANSWER_SIZE_MAX LABEL_OCTETS_MAX NAME_OCTETS_MAX",
         "lanchat/protocol/log/certificates.py": "CERTIFICATE_MAX",
         "lanchat/core/session/composer.py": "_LAMPORT_MAX",
@@ -472,14 +474,14 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/core/recovery.py": "_TYPED_MAX",
         "lanchat_server/admin/channel.py": "LINE_MAX",
         "lanchat_server/service/keys.py": "_FILE_MAX",
-        "lanchat_server/service/metrics.py": "_HEAD_MAX",
+        "lanchat_server/service/reporting/metrics.py": "_HEAD_MAX",
         "lanchat_server/service/net/places.py": "GREETING_MAX",
         "lanchat_server/store/connection/url.py": "HOSTS_MAX _NAME_MAX",
         "lanchat_server/store/searching/search.py": "_NO_BOUND",
     },
     "an amount of work, or of what one answer or screen shows; nothing is kept": {
         "lanchat/transport/receiving_thread.py": "TOGETHER_MAX",
-        "lanchat_server/service/writer.py": "CONFLICTS_MAX",
+        "lanchat_server/service/work/writer.py": "CONFLICTS_MAX",
         "lanchat_server/store/sqlstore.py": "CONFLICTS_MAX",
         "ClientConfig": "submit_octets",
         "CoreConfig": "batch_max",
@@ -488,12 +490,12 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/app/login/dial.py": "TRIES_MAX",
         "lanchat/transport/driver.py": "_ROUNDS_MAX",
         "lanchat/app/login/entry.py": "NAMED_MAX",
-        "lanchat/platform/interfaces.py": "INTERFACES_MAX",
+        "lanchat/platform/network/interfaces.py": "INTERFACES_MAX",
         "lanchat/discovery/mdns.py": "_DISCARDED_MAX",
         "ClientLimits": "older_pages_max unread_pages_max",
         "lanchat/discovery/probe.py": "UNICAST_MAX",
         "lanchat/app/rooms.py": "UNREAD_MAX",
-        "lanchat/platform/segmentation.py": "SEGMENTS_MAX",
+        "lanchat/platform/network/segmentation.py": "SEGMENTS_MAX",
         "lanchat/transport/udp.py": "DRAIN_MAX",
         "lanchat/store/database.py": "_REPAIRS_MAX",
         "lanchat/ui/conversation/bubbles.py": "_CHIPS_MAX",
@@ -505,14 +507,14 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/passwords.py": "WORKERS_MAX",
         "lanchat_server/service/net/acceptor.py": "ACCEPT_MAX HANDSHAKES_MAX",
         "lanchat_server/service/net/datagrams.py": "DRAIN_MAX",
-        "lanchat_server/service/figures.py": "NAME_MAX URL_MAX",
+        "lanchat_server/service/reporting/figures.py": "NAME_MAX URL_MAX",
         "lanchat_server/service/net/local_port.py": "ACCEPT_MAX",
         "lanchat_server/store/transactions/claiming.py": "_LIFETIMES_MAX",
         "lanchat_server/store/searching/search.py": "ROOMS_MAX",
         "lanchat_server/window/view.py": "_ADDRESSES_MAX",
     },
     "a time": {
-        "lanchat/platform/renames.py": "_BUSY_PAUSES",
+        "lanchat/platform/disk/renames.py": "_BUSY_PAUSES",
         "ClientConfig": "silence_max tls_silence_max",
         "ThrottleConfig": "delay_max",
         "lanchat/transport/connecting.py": "_TCP_RTO_MAX_MS",

@@ -27,7 +27,7 @@ SCANNED = (*OURS, "db", "packaging")
 USES = {
     ("lanchat/discovery/mdns.py", "_listen_socket"): "tests/unit/discovery/test_mdns_internals.py",
     ("lanchat/discovery/mdns.py", "_respond_sockets"): "tests/unit/discovery/test_mdns_internals.py",
-    ("lanchat/platform/interrupts.py", "_signal"): "tests/unit/platform/test_interrupts.py",
+    ("lanchat/platform/programs/interrupts.py", "_signal"): "tests/unit/platform/test_interrupts.py",
     ("lanchat/terminal/arguments.py", "argparse._"): "tests/unit/cli/test_grammar.py",
     ("lanchat/terminal/arguments.py", "argparse.ngettext"): "tests/unit/cli/test_grammar.py",
     ("lanchat_server/service/net/tls_internals.py", "asyncio.sslproto"): (

@@ -21,7 +21,7 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.net.local_port import ADMITTED_MAX, LocalConnection, LocalPort
 from lanchat_server.service.service import PAGES_MAX, READS_MAX, Service
-from lanchat_server.service.writer import JOBS_MAX
+from lanchat_server.service.work.writer import JOBS_MAX
 from lanchat_server.store import open_store
 from lanchat_server.store.tables import bulk
 from lanchat_server.store.transactions import transaction

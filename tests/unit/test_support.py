@@ -11,7 +11,7 @@ import hypothesis
 import psutil
 import pytest
 
-from lanchat.platform.interfaces import list_interfaces
+from lanchat.platform.network.interfaces import list_interfaces
 from tests.support.child import Child
 from tests.support.mariadb import MariaDB
 from tests.support.ports import free_port

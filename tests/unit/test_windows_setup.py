@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.cli.options import parse
-from lanchat.platform.access import SERVICE_ACCOUNT
+from lanchat.platform.disk.access import SERVICE_ACCOUNT
 from lanchat.store.policy import POLICY_FILE
 from lanchat.ui.launch import MUTEX
 from lanchat_server.cli.main import server_parser

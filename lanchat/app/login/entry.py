@@ -15,7 +15,7 @@ from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import Candidate, found_candidate, found_view, judge, known_candidate, server_view
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import DiscoveredServer
-from lanchat.platform.interfaces import is_own
+from lanchat.platform.network.interfaces import is_own
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem

@@ -11,7 +11,7 @@ from lanchat.app.api import Server, Trust
 from lanchat.app.command_errors import changed_identity, mistyped, other_identity
 from lanchat.core.ports import LocalStoreError
 from lanchat.discovery.listing import DiscoveredServer
-from lanchat.platform.interfaces import invited_hosts
+from lanchat.platform.network.interfaces import invited_hosts
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.identity import (

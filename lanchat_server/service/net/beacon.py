@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import msgspec
 
-from lanchat.platform.interfaces import (
+from lanchat.platform.network.interfaces import (
     REOPEN_PAUSE,
     STOPS_READING,
     Interface,

@@ -41,7 +41,7 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.service.answers import answered, packed
 from lanchat_server.service.net.outgoing import Outgoing
 from lanchat_server.service.net.tls_internals import waiting_octets
-from lanchat_server.service.threads import FairSemaphore
+from lanchat_server.service.work.threads import FairSemaphore
 
 T = TypeVar("T")
 LOGIN_TIMEOUT = 10.0

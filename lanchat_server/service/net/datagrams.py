@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from lanchat.platform import segmentation
-from lanchat.platform.interfaces import ignore_port_unreachable
+from lanchat.platform.network import segmentation
+from lanchat.platform.network.interfaces import ignore_port_unreachable
 from lanchat.protocol.datagram import seal
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError

@@ -11,7 +11,7 @@ import socket
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from lanchat.platform.interfaces import RESCAN_INTERVAL, list_interfaces
+from lanchat.platform.network.interfaces import RESCAN_INTERVAL, list_interfaces
 from lanchat.protocol.datagram.beacon import DISCOVERY_PORT, Advert
 from lanchat_server.service.net.beacon import Beacon
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from lanchat.platform.ports import listen
+from lanchat.platform.network.ports import listen
 from lanchat_server.service.net.places import ConnectionSlots
 
 # Descriptors and buffers: some 20 KiB each before anything came, the line limit of the port at most.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from lanchat_server.service.upkeep.parts import PART, transact_part
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 
 
 async def erase_deleted(writer: Writer, now: Callable[[], float], to_erase: asyncio.Event) -> None:

@@ -14,15 +14,15 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.ports import CommitUnknown, StoreError, Transaction
-from lanchat_server.service.figures import behind_newest_ms
 from lanchat_server.service.net.connections import ConnectionTable
-from lanchat_server.service.tasks import BackgroundTasks
-from lanchat_server.service.threads import ThreadPool
+from lanchat_server.service.reporting.figures import behind_newest_ms
 from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.memory import free_pages
 from lanchat_server.service.upkeep.storage import StorageState, free_octets
 from lanchat_server.service.wall_clock import TOLERANCE_MS, ClockWatch, UnknownMove
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.tasks import BackgroundTasks
+from lanchat_server.service.work.threads import ThreadPool
+from lanchat_server.service.work.writer import Writer
 
 INTERVAL = 2.0
 # Its lease is renewed this often, for commands that would change the database behind its back (store/sqlstore.py); an

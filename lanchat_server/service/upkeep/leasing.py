@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.ports import StoreError, Transaction
-from lanchat_server.service.tasks import BackgroundTasks
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.tasks import BackgroundTasks
+from lanchat_server.service.work.writer import Writer
 from lanchat_server.store.transactions.claiming import SERVES, ServerTerms
 
 # Seconds. Each transaction counts as a sign of life; one of its own is made when there was none for so long.

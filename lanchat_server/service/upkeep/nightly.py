@@ -18,7 +18,7 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.maintenance.rotation import DRAFTS, backup_name, newest_ms
 from lanchat_server.service.context import RequestContext
-from lanchat_server.service.threads import ThreadPool
+from lanchat_server.service.work.threads import ThreadPool
 from lanchat_server.store import SqlStore
 
 # Seconds between two looks at the clock, which may be set.

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lanchat_server.core.changes import together
 from lanchat_server.core.ports import StoreError, Transaction
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 
 # Rows in a part: some 10 ms of the writer.
 PART = 200

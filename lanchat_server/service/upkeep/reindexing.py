@@ -7,7 +7,7 @@ import msgspec
 
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.service.upkeep.parts import PART, transact_part
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 
 # Seconds between two lines in the log.
 LOGGED_EVERY = 5.0

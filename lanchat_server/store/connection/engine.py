@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from lanchat.platform.files import FileRefused, make_folders, open_private, refuse_no_file
+from lanchat.platform.disk.files import FileRefused, make_folders, open_private, refuse_no_file
 from lanchat.protocol.problems import Problem
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.connection.driver import begin

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lanchat.i18n import _
-from lanchat.platform.renames import replace
+from lanchat.platform.disk.renames import replace
 from lanchat_server.core.ports import CommitFailed, Fenced
 from lanchat_server.store.connection.errors import file_problem
 

@@ -59,8 +59,8 @@ log = Table(
 )
 
 # `changes`: counts transactions since the lease was taken, from a random number. `identity`: of the keys of
-# the server that had it last (service/standby.py); empty: none had. `serves_ms`: it stops serving when it has not
-# changed the lease for so long; 0: it goes on. `standby`: who waits to take over, and looked last at `standby_ms`.
+# the server that had it last (service/lifecycle/standby.py); empty: none had. `serves_ms`: it stops serving when it has
+# not changed the lease for so long; 0: it goes on. `standby`: who waits to take over, and looked last at `standby_ms`.
 lease = Table(
     "lease",
     metadata,

@@ -13,7 +13,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.limits import STATUS_LISTED_MAX
 from lanchat.wording.problems import error_text
-from lanchat_server.service import figures
+from lanchat_server.service.reporting import figures
 from tests.support.fake_server import FakeServer
 from tests.support.status import status_report
 from tests.unit.app.test_client import Person

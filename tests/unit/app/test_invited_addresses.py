@@ -11,7 +11,7 @@ import pytest
 
 from lanchat.app import api
 from lanchat.app.login.trust import Candidate, server_view
-from lanchat.platform import interfaces
+from lanchat.platform.network import interfaces
 from lanchat.protocol.text.identity import make_invite, parse_invite_untrusted
 from lanchat.transport import connecting
 from tests.support.fake_server import FakeServer

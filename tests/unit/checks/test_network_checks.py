@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lanchat.checks import network
 from lanchat.checks.runner import CheckFailed
 from lanchat.discovery import mdns
-from lanchat.platform import interfaces
+from lanchat.platform.network import interfaces
 from lanchat.protocol.datagram.seal import Opener, Sealer
 from lanchat.transport import certificates
 

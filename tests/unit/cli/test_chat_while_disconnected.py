@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from lanchat.app import api
-from lanchat.cli.chat import ConversationOutput, ConversationView
+from lanchat.cli.commands.chat import ConversationOutput, ConversationView
 from lanchat.cli.follow import Follower
 from lanchat.protocol.codes import Code
 from tests.support.fake_client import ANNA, BORIS, line, rows

@@ -9,7 +9,7 @@ import pytest
 from nacl import bindings
 
 from lanchat.checks.runner import CheckFailed, Finding
-from lanchat.cli import check
+from lanchat.cli.commands import check
 from lanchat.cli.main import run
 from lanchat.core.ports import LocalStoreError
 from lanchat.protocol.problems import Problem

@@ -303,7 +303,7 @@ def test_chat_commands_send_their_requests(monkeypatch: pytest.MonkeyPatch, caps
 
 def test_chat_continues_after_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     chat_room = ChatRoom(monkeypatch, "/edit 3 x\nstill here\n", Edit=refusal(api.ErrorKind.INVALID, "not yours"))
-    monkeypatch.setattr("lanchat.cli.chat.has_terminal", lambda: True)
+    monkeypatch.setattr("lanchat.cli.commands.chat.has_terminal", lambda: True)
     assert run(chat_room.client, "chat", "general") == 0
     captured = capsys.readouterr()
     assert "not yours\n" in captured.err

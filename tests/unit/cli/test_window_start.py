@@ -10,7 +10,7 @@ LOADED = """
 import sys
 from lanchat.cli.options import parse
 parse([])
-from lanchat.cli import window
+from lanchat.cli.commands import window
 from lanchat.cli.profile import profile_directory
 import lanchat.store.profile, lanchat.ui.launch, lanchat.ui.pages.servers
 print(*sorted({"asyncio", "ssl", "zeroconf", "lanchat.app.client", "lanchat.transport.tls"} & set(sys.modules)))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanchat.discovery.listing import ANSWER_LIFETIME, GOODBYE_GRACE, SERVERS_MAX, DiscoveredServer, ServerList
-from lanchat.platform.interfaces import Interface, broadcast_addresses, serving
+from lanchat.platform.network.interfaces import Interface, broadcast_addresses, serving
 from lanchat.protocol.datagram.beacon import (
     ANSWER_SIZE_MAX,
     DEFAULT_NAME,

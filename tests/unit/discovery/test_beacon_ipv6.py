@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lanchat.discovery.probe import Prober
-from lanchat.platform.interfaces import ipv6_indexes
+from lanchat.platform.network.interfaces import ipv6_indexes
 from lanchat.protocol.datagram.beacon import Advert
 from lanchat.transport.connecting import connect
 from lanchat_server.service.net.beacon import Beacon

@@ -14,7 +14,7 @@ import pytest
 from lanchat.discovery import mdns
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import ADDRESSES_MAX, ANNOUNCED_LIFETIME, SERVERS_MAX, DiscoveredServer, ServerList
-from lanchat.platform.interfaces import list_interfaces
+from lanchat.platform.network.interfaces import list_interfaces
 from lanchat.protocol.datagram.beacon import SERVICE_TYPE, Advert
 from tests.support.neighbours import Neighbours, invented
 from tests.support.ports import free_port

@@ -11,7 +11,7 @@ import pytest
 
 from lanchat.discovery import probe
 from lanchat.discovery.probe import Prober
-from lanchat.platform.interfaces import Interface
+from lanchat.platform.network.interfaces import Interface
 from lanchat.protocol.datagram.beacon import Advert
 from lanchat_server.service.net import beacon
 from lanchat_server.service.net.beacon import Beacon

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lanchat.platform import access
-from lanchat.platform.files import FileRefused, close_folder_to_others, make_private_folder
+from lanchat.platform.disk import access
+from lanchat.platform.disk.files import FileRefused, close_folder_to_others, make_private_folder
 from lanchat.protocol.problems import Problem
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import load_or_create

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lanchat.platform import blobs as blobs_module
-from lanchat.platform.blobs import BlobFolder
-from lanchat.platform.files import FileRefused
+from lanchat.platform.disk import blobs as blobs_module
+from lanchat.platform.disk.blobs import BlobFolder
+from lanchat.platform.disk.files import FileRefused
 from lanchat.protocol.blobs import RANGE_MAX, BlobMismatch, BlobStore, BlobWriter
 from lanchat.protocol.errors import ProtocolError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lanchat.platform import files, renames
+from lanchat.platform.disk import files, renames
 
 ROOT = Path(__file__).parents[3]
 

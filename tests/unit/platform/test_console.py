@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.platform import console, interrupts
-from lanchat.platform.console import ConsoleHandler
+from lanchat.platform.programs import console, interrupts
+from lanchat.platform.programs.console import ConsoleHandler
 from lanchat_server.config import ServerConfig
-from lanchat_server.service import server
+from lanchat_server.service.lifecycle import server
 
 
 @pytest.mark.parametrize("event", [console.CLOSED, console.LOGGED_OFF, console.SHUT_DOWN])

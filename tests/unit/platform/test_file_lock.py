@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.platform import file_lock
-from lanchat.platform.file_lock import FileLock, FileLockedError
+from lanchat.platform.disk import file_lock
+from lanchat.platform.disk.file_lock import FileLock, FileLockedError
 from tests.support.child import Child
 
 ROOT = Path(__file__).parents[3]
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 HOLDER = """
 import subprocess, sys, time
 from pathlib import Path
-from lanchat.platform.file_lock import FileLock
+from lanchat.platform.disk.file_lock import FileLock
 lock = FileLock(Path(sys.argv[1]))
 sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
 child = subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) if sys.argv[2:] else None

@@ -12,8 +12,8 @@ import pytest
 
 from lanchat.app import api
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform.file_lock import FileLock
-from lanchat.platform.files import (
+from lanchat.platform.disk.file_lock import FileLock
+from lanchat.platform.disk.files import (
     FileRefused,
     OutputFile,
     close_to_others,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lanchat.platform.instance import CALLS_MAX, PLACE_FILE, WISH_MAX, Instance, call_first, wish_in_untrusted
+from lanchat.platform.programs.instance import CALLS_MAX, PLACE_FILE, WISH_MAX, Instance, call_first, wish_in_untrusted
 from lanchat.platform.proofs import NONCE, nonce_in_untrusted, prove
 from tests.support.waiting import patient
 
@@ -182,7 +182,7 @@ def test_no_other_file_takes_a_tcp_port() -> None:
     """Windows lets any program take a port that was not asked for exclusively: ports.py does."""
     sources = [file for package in ("lanchat", "lanchat_server") for file in (ROOT / package).rglob("*.py")]
     assert [file.name for file in sources if "socket.create_server" in file.read_text(encoding="utf-8")] == []
-    assert "listen(" in (ROOT / "lanchat/platform/instance.py").read_text(encoding="utf-8")
+    assert "listen(" in (ROOT / "lanchat/platform/programs/instance.py").read_text(encoding="utf-8")
 
 
 def test_profile_that_cannot_be_written_opens_its_window_all_the_same(tmp_path: Path) -> None:

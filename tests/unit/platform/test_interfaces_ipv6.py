@@ -12,7 +12,7 @@ import pytest
 from zeroconf import IPVersion, ServiceInfo
 
 from lanchat.discovery.mdns import MdnsEndpoint, Watcher
-from lanchat.platform.interfaces import Interface, is_host, serving, with_zone
+from lanchat.platform.network.interfaces import Interface, is_host, serving, with_zone
 from lanchat.protocol.datagram.beacon import PROBE_SIZE, SERVICE_TYPE, TOKEN_SIZE, Advert, encode_probe, encode_txt
 from lanchat_server.service.net.beacon import Beacon
 from tests.support.ports import free_port

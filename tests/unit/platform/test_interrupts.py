@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.platform import interrupts
+from lanchat.platform.programs import interrupts
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,14 +18,16 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_leave_at_once_exits_with_the_interruption_code() -> None:
-    code = "import os; from lanchat.platform.interrupts import *; handle_interrupts(leave_at_once)"
+    code = "import os; from lanchat.platform.programs.interrupts import *; handle_interrupts(leave_at_once)"
     ended = run(f"{code}; os.kill(os.getpid(), 2); print('still there')")
     assert (ended.returncode, ended.stdout, ended.stderr) == (interrupts.INTERRUPTED, "", "")
 
 
 def test_public_signal_module_is_not_imported() -> None:
     """It is slow to import; the private module that is used instead exists."""
-    ended = run("import sys, lanchat.platform.interrupts; print('_signal' in sys.modules, 'signal' in sys.modules)")
+    ended = run(
+        "import sys, lanchat.platform.programs.interrupts; print('_signal' in sys.modules, 'signal' in sys.modules)"
+    )
     assert ended.stdout.split() == ["True", "False"], ended.stderr
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lanchat.platform import ports
+from lanchat.platform.network import ports
 from lanchat_server.config import ServerConfig
-from lanchat_server.service import server
+from lanchat_server.service.lifecycle import server
 
 EXCLUSIVE = -5  # ~SO_REUSEADDR, as winsock2.h has it
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from lanchat.platform import process
-from lanchat.platform.process import has_ended
+from lanchat.platform.programs import process
+from lanchat.platform.programs.process import has_ended
 
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 

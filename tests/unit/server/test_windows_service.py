@@ -15,7 +15,7 @@ import pytest
 
 import lanchat_server
 from lanchat import __version__
-from lanchat.platform.access import system_program
+from lanchat.platform.disk.access import system_program
 from lanchat.terminal.exits import NO_SERVER, USAGE, CliError
 from lanchat.terminal.output import OutputWriter
 from lanchat_server import config
@@ -24,8 +24,8 @@ from lanchat_server.cli.main import run, server_parser
 from lanchat_server.cli.service import rights_commands, service, service_command, service_folder
 from lanchat_server.cli.windows_service import FAILED, RunState, ServiceRun, run_dispatcher
 from lanchat_server.config import ServerConfig
-from lanchat_server.service import server
 from lanchat_server.service.errors import StartError
+from lanchat_server.service.lifecycle import server
 from tests.support.waiting import patient
 
 STARTING, RUNNING, STOPPING, STOPPED = RunState.STARTING, RunState.RUNNING, RunState.STOPPING, RunState.STOPPED

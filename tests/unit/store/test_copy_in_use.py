@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform import renames
+from lanchat.platform.disk import renames
 from lanchat.protocol.problems import Problem
 from lanchat.store import rescue
 from lanchat.store.database import Database

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 
 from lanchat.core.ports import Forked, LocalStoreError, OutboxItem, StoredSpan
-from lanchat.platform.files import aside_names
+from lanchat.platform.disk.files import aside_names
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.store import rescue
 from lanchat.store.database import Database

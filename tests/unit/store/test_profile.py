@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from lanchat.core.ports import LocalStoreError
-from lanchat.platform.files import aside_names
+from lanchat.platform.disk.files import aside_names
 from lanchat.store.file_lock import locked
 from lanchat.store.profile import KnownServer, ProfileStore, StoredDevice, default_profile_directory
 from lanchat.store.settings import Settings

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from lanchat.cli.chat import Conversation
+from lanchat.cli.commands.chat import Conversation
 from lanchat.protocol.errors import ProtocolError
 from lanchat.terminal.exits import USAGE
 from lanchat.terminal.prompts import TypedLines

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lanchat.platform import segmentation
+from lanchat.platform.network import segmentation
 from lanchat.protocol import wire
 from lanchat.protocol.datagram import seal
 from lanchat.protocol.limits import DATAGRAM_MAX

@@ -15,7 +15,7 @@ from lanchat.core.ports import LocalStoreError
 from lanchat.core.session.states import Reason
 from lanchat.i18n import _, set_language
 from lanchat.i18n.os_errors import FILE_TEXTS, os_error_text
-from lanchat.platform.files import FileRefused, os_reason
+from lanchat.platform.disk.files import FileRefused, os_reason
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails, placeholders
@@ -241,7 +241,7 @@ def test_operating_system_error_keeps_its_text() -> None:
 
 def test_operating_system_error_texts_come_from_one_function() -> None:
     """Direct use of `strerror` would show texts of the product in English."""
-    allowed = {"lanchat/i18n/os_errors.py", "lanchat/platform/files.py"}
+    allowed = {"lanchat/i18n/os_errors.py", "lanchat/platform/disk/files.py"}
     found = {
         file.relative_to(ROOT).as_posix()
         for package in ("lanchat", "lanchat_server")

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat_server.core.model import MembershipRow, RoomKeyRow, RoomRow
-from lanchat_server.service import figures
 from lanchat_server.service.notices import EventNotifier
+from lanchat_server.service.reporting import figures
 from lanchat_server.service.requests import people, rooms
 from tests.support.rig import GENERAL, Rig
 

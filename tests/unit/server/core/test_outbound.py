@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanchat.platform import segmentation
-from lanchat.platform.segmentation import SEGMENTS_MAX
+from lanchat.platform.network import segmentation
+from lanchat.platform.network.segmentation import SEGMENTS_MAX
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram import seal

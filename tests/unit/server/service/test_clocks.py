@@ -5,10 +5,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from lanchat.platform.entropy import SYSTEM_ENTROPY
-from lanchat_server.service import figures
 from lanchat_server.service.notices import EventNotifier
+from lanchat_server.service.reporting import figures
 from lanchat_server.service.room_keys import RoomKeys
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 from tests.support.rig import GENERAL, ImmediateWriter, Rig
 
 # Far from every clock of the computer.

@@ -16,7 +16,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import UserRow
 from lanchat_server.core.ports import CommitConflict, CommitFailed, Transaction
 from lanchat_server.core.sequencer import Sequencer
-from lanchat_server.service.writer import CONFLICTS_MAX, Writer
+from lanchat_server.service.work.writer import CONFLICTS_MAX, Writer
 from lanchat_server.store import SqlStore
 from tests.support.fake_log import key_of
 from tests.support.mariadb import MariaDB

@@ -21,8 +21,8 @@ from lanchat_server.core.relay.outbound import RecordFetch
 from lanchat_server.service.environment import ENVIRONMENT, Environment
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.service import Service
-from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep import housekeeping
+from lanchat_server.service.work.threads import ThreadPool
 from lanchat_server.store import SqlStore, open_store
 from tests.support.rig import GENERAL, Rig
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lanchat_server.service.threads import ThreadPool
 from lanchat_server.service.upkeep import housekeeping
+from lanchat_server.service.work.threads import ThreadPool
 from tests.support.waiting import patient
 
 

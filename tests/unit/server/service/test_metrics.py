@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from lanchat_server.service.metrics import LABELS_MAX, Exporter, Metrics
+from lanchat_server.service.reporting.metrics import LABELS_MAX, Exporter, Metrics
 from lanchat_server.service.service import Service
 from tests.support.waiting import patient
 

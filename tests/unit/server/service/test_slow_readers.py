@@ -24,7 +24,7 @@ from lanchat_server.service.net.connection import (
     ConnectionLimits,
 )
 from lanchat_server.service.net.outgoing import Outgoing
-from lanchat_server.service.threads import FairSemaphore
+from lanchat_server.service.work.threads import FairSemaphore
 from lanchat_server.store import open_store
 from lanchat_server.store.connection.engine import READER_CACHE_KIB, WRITER_CACHE_KIB
 

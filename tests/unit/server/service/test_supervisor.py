@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat_server.service.supervisor import Supervisor
+from lanchat_server.service.reporting.supervisor import Supervisor
 from tests.support.waiting import patient
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such sockets")
@@ -105,7 +105,7 @@ def test_gives_no_signs_of_life_that_nobody_wants(watchdog: dict[str, str], tmp_
 
 @pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}, {"WATCHDOG_USEC": "20000"}])
 def test_is_silent_without_a_manager(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanchat_server.service.supervisor.socket", None)
+    monkeypatch.setattr("lanchat_server.service.reporting.supervisor.socket", None)
     asyncio.run(serve(environment))
 
 

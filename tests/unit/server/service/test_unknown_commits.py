@@ -19,7 +19,7 @@ from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.service.wall_clock import ClockWatch
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.tables import schema
 from tests.support.fake_log import key_of

@@ -13,7 +13,7 @@ import pytest
 from lanchat import i18n
 from lanchat_server.config import ServerConfig, load
 from lanchat_server.service.errors import StartError
-from lanchat_server.service.server import ServerReady
+from lanchat_server.service.lifecycle.server import ServerReady
 from lanchat_server.window.log import LINES_MAX, WindowLog
 from lanchat_server.window.model import ServiceState, WindowModel, duration, identity
 from lanchat_server.window.thread import Event, ServerThread, ServiceEnded, ServiceFigures, ServiceRunning

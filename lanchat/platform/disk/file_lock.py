@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
-from lanchat.platform.files import open_private
+from lanchat.platform.disk.files import open_private
 
 _POLL = 0.01
 

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from lanchat.platform.access import SERVICE_ACCOUNT, keep_to_owner
-from lanchat.platform.renames import ignoring_files_in_use, rename, replace
+from lanchat.platform.disk.access import SERVICE_ACCOUNT, keep_to_owner
+from lanchat.platform.disk.renames import ignoring_files_in_use, rename, replace
 from lanchat.protocol.problems import Problem, ProblemDetails
 
 PRIVATE = 0o600

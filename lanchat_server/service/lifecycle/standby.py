@@ -16,7 +16,7 @@ import msgspec
 
 from lanchat import __version__
 from lanchat.i18n import _
-from lanchat.platform.files import make_private_folder
+from lanchat.platform.disk.files import make_private_folder
 from lanchat.protocol import wire
 from lanchat.protocol.log.keys import public_octets
 from lanchat_server.admin.channel import AdminChannel
@@ -24,7 +24,7 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.keys import ServerKeys, has_keys, load_or_create
-from lanchat_server.service.threads import ThreadPool
+from lanchat_server.service.work.threads import ThreadPool
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.connection.url import parse_url
 from lanchat_server.store.sqlstore import this_process

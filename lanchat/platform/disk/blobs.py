@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lanchat.platform.files import beside, make_private_folder, open_private, refuse_link, sync_folder
-from lanchat.platform.renames import ignoring_files_in_use, replace
+from lanchat.platform.disk.files import beside, make_private_folder, open_private, refuse_link, sync_folder
+from lanchat.platform.disk.renames import ignoring_files_in_use, replace
 from lanchat.protocol.blobs import ADDRESS_OCTETS, RANGE_MAX, BlobMismatch, BlobStore, BlobWriter
 from lanchat.protocol.errors import ProtocolError
 

@@ -25,9 +25,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from lanchat.platform.file_lock import FileLock, FileLockedError
-from lanchat.platform.files import read_private, replace_file
-from lanchat.platform.ports import listen
+from lanchat.platform.disk.file_lock import FileLock, FileLockedError
+from lanchat.platform.disk.files import read_private, replace_file
+from lanchat.platform.network.ports import listen
 from lanchat.platform.proofs import NONCE, field_in_untrusted, is_proof, nonce_in_untrusted, proof_in_untrusted, prove
 
 LOCK_FILE = "window.lock"

@@ -18,11 +18,11 @@ from msgspec.structs import replace
 from lanchat.i18n import _
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.clock import SYSTEM_CLOCK
-from lanchat.platform.console import stopping_with_console
-from lanchat.platform.files import make_private_folder
-from lanchat.platform.interfaces import outside_addresses
-from lanchat.platform.interrupts import STOP_SIGNALS
-from lanchat.platform.ports import claim, listen
+from lanchat.platform.disk.files import make_private_folder
+from lanchat.platform.network.interfaces import outside_addresses
+from lanchat.platform.network.ports import claim, listen
+from lanchat.platform.programs.console import stopping_with_console
+from lanchat.platform.programs.interrupts import STOP_SIGNALS
 from lanchat.protocol import wire
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
 from lanchat.transport.certificates import server_context
@@ -35,15 +35,15 @@ from lanchat_server.maintenance import key_swap
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.keys import ServerKeys, load_or_create
-from lanchat_server.service.metrics import Exporter
+from lanchat_server.service.lifecycle.standby import FreeLease, StandbyReady, identity_of, stand_by
 from lanchat_server.service.net.acceptor import Acceptor
 from lanchat_server.service.net.connection import frame_budget
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.net.descriptors import sessions_that_fit
 from lanchat_server.service.net.discovery import DiscoveryService
+from lanchat_server.service.reporting.metrics import Exporter
+from lanchat_server.service.reporting.supervisor import Supervisor
 from lanchat_server.service.service import CLOSE_PATIENCE, Service
-from lanchat_server.service.standby import FreeLease, StandbyReady, identity_of, stand_by
-from lanchat_server.service.supervisor import Supervisor
 from lanchat_server.service.upkeep.erasing import erase_deleted
 from lanchat_server.service.upkeep.leasing import LeasePromise, keep_lease
 from lanchat_server.service.upkeep.memory import share_arenas

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from lanchat.app import api
+from lanchat.cli.commands.listen import EventView
 from lanchat.cli.exit_codes import code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
-from lanchat.cli.listen import EventView
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.i18n.input_rules import not_text

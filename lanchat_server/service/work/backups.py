@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lanchat_server.maintenance.reserve import DiskReserve
-from lanchat_server.service.threads import ThreadPool
+from lanchat_server.service.work.threads import ThreadPool
 
 T = TypeVar("T")
 

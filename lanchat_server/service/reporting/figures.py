@@ -14,13 +14,13 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.first_account import SetupCode
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.service.metrics import Metrics
 from lanchat_server.service.net.connections import ConnectionTable
+from lanchat_server.service.reporting.metrics import Metrics
 from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.reindexing import IndexingState
 from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockReport
-from lanchat_server.service.writer import Writer
+from lanchat_server.service.work.writer import Writer
 
 # Of texts that nobody bounds otherwise.
 URL_MAX = 1024

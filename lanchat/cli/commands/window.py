@@ -4,7 +4,7 @@ import argparse
 import os
 
 from lanchat.i18n import _
-from lanchat.platform.display import has_display
+from lanchat.platform.programs.display import has_display
 from lanchat.terminal.exits import FAILED, CliError
 
 

@@ -12,7 +12,7 @@ from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _, ngettext
 from lanchat.i18n.os_errors import os_error_text
-from lanchat.platform.files import OutputFile, remove_drafts
+from lanchat.platform.disk.files import OutputFile, remove_drafts
 from lanchat.terminal.exits import FAILED, CliError
 from lanchat.terminal.output import OutputClosed, is_closed_pipe, shown
 from lanchat.terminal.prompts import in_daemon_thread

@@ -21,8 +21,8 @@ from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import CommitConflict, CommitUnknown, Fenced, Store, Transaction
 from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
-from lanchat_server.service.checking import Checker
 from lanchat_server.service.errors import overloaded
+from lanchat_server.service.work.checking import Checker
 
 T = TypeVar("T")
 Job = Callable[[], Any]

@@ -1,0 +1,1 @@
+"""Network interfaces, ports, and datagrams as the kernel takes them."""

@@ -1,0 +1,1 @@
+"""Programs: consoles, displays, signals, other processes, one instance of a window."""

@@ -1,0 +1,1 @@
+"""Threads and tasks beside the event loop: the writer, readers, checks, backups."""
