@@ -94,7 +94,8 @@ PHRASES = {
         f"{_BUDGET.rate:g} frames/s, burst {_BUDGET.burst:g}",
         f"over {mib(CORE.lag_octets)} MiB of waiting octets a session gets heads only, no further request of it is "
         f"answered while {kib(connection.WRITE_BUFFER_BUSY)} KiB wait, over {mib(connection.WRITE_BUFFER_MAX)} MiB",
-        f"{CORE.request_rate:g}/s and burst {CORE.request_burst}; NACKs {CORE.nack_rate:g}/s × {limits.NACK_MAX} "
+        f"{CORE.request_rate:g}/s and burst {CORE.request_burst}; {CORE.page_rate:,.0f} entries/s and burst "
+        f"{CORE.page_burst:,}; NACKs {CORE.nack_rate:g}/s × {limits.NACK_MAX} "
         f"numbers, burst {CORE.nack_burst}; repairs from the database {CORE.fetches_per_session} at a time, "
         f"{CORE.fetches_max} in all",
         f"{accounts.ROOMS_PER_USER} rooms and {accounts.DEVICES_PER_USER} devices per user are bounded, and "
