@@ -30,6 +30,7 @@ from lanchat.protocol.log.records import Record
 from lanchat.protocol.text import search_words
 from lanchat.ui import wakeup
 from lanchat.ui.kit.fields import undo
+from lanchat.ui.lists import roster
 from lanchat_server import passwords
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import daily
@@ -263,6 +264,17 @@ def names_that_look_alike() -> None:
     assert taken(fill) < MIB
 
 
+def letters_of_names() -> None:
+    def fill() -> object:
+        roster._letters.cache_clear()
+        for number in range(4096 + 500):
+            roster._letters(f"{number}{LONG * 59}")
+        return None
+
+    assert taken(fill) < 12 * MIB
+    roster._letters.cache_clear()
+
+
 def words_of_texts() -> None:
     def fill() -> object:
         search_words._runs_of_short.cache_clear()
@@ -333,6 +345,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/core/people/directory.py:_ALIKE_MAX": names_that_look_alike,
     "lanchat/core/people/directory.py:_keys": names_of_people,
     "lanchat/protocol/text/search_words.py:_runs_of_short": words_of_texts,
+    "lanchat/ui/lists/roster.py:_letters": letters_of_names,
     "lanchat/ui/kit/fields/undo.py:_STEPS_MAX": undo_steps,
     "lanchat/ui/kit/fields/undo.py:_CHARACTERS_MAX": undo_steps,
     "lanchat/ui/wakeup.py:QUEUE_MAX": events_of_the_window,

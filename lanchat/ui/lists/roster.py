@@ -76,7 +76,8 @@ def _matches(wanted: str, *names: str) -> bool:
     return not letters or any(letters in _letters(name) for name in names)
 
 
-# Looked at with each key, of each room and person: 4,096 × some 300 octets.
+# Names of rooms and people are looked at with each key: 15 to 60 µs each. 4,096 × 0.3 KiB, of names that
+# are made to grow 2.5 KiB.
 @lru_cache(maxsize=4096)
 def _letters(name: str) -> str:
     """A name in the form in which the search in messages compares letters, blanks single."""
