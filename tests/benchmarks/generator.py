@@ -13,6 +13,8 @@ from typing import Protocol
 from tests.benchmarks.measure import cpu_seconds, waited_seconds
 
 TICK = 0.001
+# Seconds that a server may take to deliver the last messages before they count as lost.
+_PATIENCE = 30.0
 
 
 class Traffic(Protocol):
@@ -109,10 +111,22 @@ class Generator:
             tuple(waited_seconds(pid) - before for pid, before in zip(traffic.pids, waited, strict=True)),
             time.process_time() - own,
         )
-        self.settle()
-        if traffic.problem():
-            raise RuntimeError(traffic.problem())
+        self._complete()
         return result
+
+    @property
+    def published(self) -> int:
+        """Messages so far."""
+        return self._index
+
+    def _complete(self) -> None:
+        """Drain until nothing is missing. Raises RuntimeError when messages were lost or a server broke."""
+        end = time.perf_counter() + _PATIENCE
+        self.settle()
+        while self._traffic.problem() and time.perf_counter() < end:
+            self.settle()
+        if self._traffic.problem():
+            raise RuntimeError(self._traffic.problem())
 
     def settle(self, seconds: float = 0.3) -> None:
         """Drain without publishing, until nothing has come for a while."""
