@@ -139,7 +139,7 @@ def _index(connection: Connection, named: list[dict[str, Any]], times: dict[int,
     changes = StatementBatch(connection)
     for room, group in groupby(named, key=itemgetter("room_id")):
         said = [
-            indexing.IndexedText(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"])
+            indexing.indexed_text(row["seq"], row["time_ms"], Kind(row["kind"]), row["ref_seq"], row["body"])
             for row in group
         ]
         indexing.index(changes, [(room, said)], {room: times.get(room, 0)})

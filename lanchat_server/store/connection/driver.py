@@ -59,10 +59,8 @@ def _ask_mysql(connection: Connection, question: str) -> list[Row]:
 
 
 def _raw(connection: Connection) -> Any:
-    """The driver's own connection."""
-    raw = connection.connection.driver_connection
-    assert raw is not None
-    return raw
+    """The driver's own connection. This attribute has it for each driver that is not an asynchronous one."""
+    return connection.connection.dbapi_connection
 
 
 def change_all(connection: Connection, statements: Sequence[str], guard: GuardQuery | None = None) -> list[int]:
@@ -133,9 +131,14 @@ def _observed(
 def _notify_listeners(
     event: str, connection: Connection, cursor: Any, statement: str, values: Sequence[Any], many: bool
 ) -> None:
-    """Calls who listens to this event of SQLAlchemy's; it has no documented call for it."""
-    for tell in getattr(connection.dispatch, event):
-        tell(connection, cursor, statement, values, None, many)
+    """Calls who listens to this event of SQLAlchemy's engine or of all engines; it has no documented call for it.
+
+    Who listens to a single connection is not called: to ask for those, too, takes as long as SQLite does for a
+    statement."""
+    listeners = getattr(connection.engine.dispatch, event)
+    if listeners:
+        for tell in listeners:
+            tell(connection, cursor, statement, values, None, many)
 
 
 def _checked(connection: Connection, statement: str, call: Any, *arguments: Any) -> Any:

@@ -48,18 +48,28 @@ _UNKNOWN = 1 << 63
 
 
 class IndexedText(NamedTuple):
-    """What the search needs of a record. `text` None: deleted."""
+    """What the search needs of a record. `words`: its tokens; None: deleted."""
 
     seq: int
     time_ms: int
     kind: Kind
     ref: int
-    text: str | None
+    words: str | None
 
 
-def index(to: StatementBatch, said: Iterable[tuple[int, Iterable[IndexedText]]], before: Mapping[int, int]) -> None:
+def indexed_text(seq: int, time_ms: int, kind: Kind, ref: int, text: str | None) -> IndexedText:
+    """Takes up to 10 ms for a text: to be made before a transaction has its locks, where that can be."""
+    return IndexedText(seq, time_ms, kind, ref, None if text is None else tokens(text))
+
+
+def index(
+    to: StatementBatch,
+    said: Iterable[tuple[int, Iterable[IndexedText]]],
+    before: Mapping[int, int],
+    first_id: int | None = None,
+) -> int | None:
     """Add what consecutive records of rooms say, and apply their edits and deletions, in order, to what is there.
-    `before`: the times of the records before them, where they are known."""
+    `before`: the times of the records before them, where they are known. `first_id` and result as of `add_rows`."""
     rows: list[tuple[int, int, int, str]] = []
     changes: list[dict[str, Any]] = []
     gone: list[tuple[int, int]] = []
@@ -69,19 +79,20 @@ def index(to: StatementBatch, said: Iterable[tuple[int, Iterable[IndexedText]]],
         if ordered and not before.get(room, _UNKNOWN) <= ordered[0].time_ms:
             earlier.append((room, ordered[0].time_ms))
         added, edited, deleted = _fold(ordered)
-        rows += [(room, new.seq, new.time_ms, tokens(new.text or "")) for new in added.values()]
-        changes += [{"room": room, "number": seq, "words": tokens(text)} for seq, text in edited.items()]
+        rows += [(room, new.seq, new.time_ms, new.words or "") for new in added.values()]
+        changes += [{"room": room, "number": seq, "words": words} for seq, words in edited.items()]
         gone += [(room, seq) for seq in deleted]
     if earlier:
         to.send()
         for room, time_ms in earlier:
             _lower(to.connection, room, time_ms)
-    add_rows(to, rows)
+    next_id = add_rows(to, rows, first_id)
     if changes or gone:
         to.send()
     if changes:
         to.connection.execute(_REPLACE, changes)
     delete_rows(to.connection, gone)
+    return next_id
 
 
 def _never_going_down(records: list[IndexedText]) -> list[IndexedText]:
@@ -103,32 +114,34 @@ def delete_rows(connection: Connection, rows: list[tuple[int, int]]) -> None:
         connection.execute(_DELETE, [{"room": room, "number": seq} for room, seq in rows])
 
 
-def add_rows(to: StatementBatch, rows: list[tuple[int, int, int, str]]) -> None:
-    """Add messages: room, number, time, words."""
+def add_rows(to: StatementBatch, rows: list[tuple[int, int, int, str]], first_id: int | None = None) -> int | None:
+    """Add messages: room, number, time, words. `first_id`: one that no row has, nor any higher one; None: the database
+    is asked. The next one after these rows, where it is known. MySQL and MariaDB count by themselves."""
     if not rows:
-        return
+        return first_id
     if to.connection.dialect.name != "sqlite":
         to.insert(search, [(None, *row) for row in rows])
-        return
-    first = ask(to.connection, _NEXT_ID)[0][0]
+        return None
+    first: int = ask(to.connection, _NEXT_ID)[0][0] if first_id is None else first_id
     numbered: list[tuple[Any, ...]] = [(first + i, *row) for i, row in enumerate(rows)]
     to.insert(search, numbered)
     change_many(to.connection, _INDEX, [(row[0], row[-1]) for row in numbered])
+    return first + len(rows)
 
 
 def _fold(records: Iterable[IndexedText]) -> tuple[dict[int, IndexedText], dict[int, str], list[int]]:
-    """What a batch comes to: rows to add, texts to replace, rows to delete."""
+    """What a batch comes to: rows to add, words to replace, rows to delete."""
     added: dict[int, IndexedText] = {}
     edited: dict[int, str] = {}
     deleted: list[int] = []
     for said in records:
-        if said.kind is Kind.TEXT and said.text is not None:
+        if said.kind is Kind.TEXT and said.words is not None:
             added[said.seq] = said
-        elif said.kind is Kind.EDIT and said.text is not None:
+        elif said.kind is Kind.EDIT and said.words is not None:
             if said.ref in added:
-                added[said.ref] = added[said.ref]._replace(text=said.text)
+                added[said.ref] = added[said.ref]._replace(words=said.words)
             else:
-                edited[said.ref] = said.text  # of a message deleted meanwhile: there is no row to replace
+                edited[said.ref] = said.words  # of a message deleted meanwhile: there is no row to replace
         elif said.kind is Kind.DELETE and added.pop(said.ref, None) is None:
             deleted.append(said.ref)
     return added, edited, deleted

@@ -90,10 +90,12 @@ class _Appended(NamedTuple):
 
 class CommittedState(msgspec.Struct):
     """What this process committed last, so that it need not be looked at. `heads`: each is compared with its row when
-    it is moved on, so they decide nothing. `octets` of the log; None: not known."""
+    it is moved on, so they decide nothing. `octets` of the log, `search_id` as of `indexing.add_rows`; None: not
+    known."""
 
     heads: dict[int, RoomHead] = {}
     octets: int | None = None
+    search_id: int | None = None
     free_us: dict[AllowanceHolder, int] = {}
 
 
@@ -175,11 +177,14 @@ class SqlTransaction(AccountWrites, RoomWrites):
         heads = [(one.room, one.records[0].record.seq - 1, *one.head) for one in appended]
         values = [rows.record_values(one.room, new) for one in appended for new in one.records]
         before = {one.room: one.before.time_ms for one in appended if one.before is not None}
+        search_id, self.known.search_id = self.known.search_id, None
+        # Before anything is sent: a database that waits long within a transaction ends it (IDLE_WRITE_TIMEOUT).
+        texts = [(one.room, [_indexed_text(new) for new in one.records]) for one in appended]
 
         def fill(changes: StatementBatch) -> None:
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
-            indexing.index(changes, [(one.room, map(_indexed_text, one.records)) for one in appended], before)
+            self.known.search_id = indexing.index(changes, texts, before, search_id)
             changes.put(schema.used, used)
 
         try:
@@ -212,6 +217,7 @@ class SqlTransaction(AccountWrites, RoomWrites):
     def index_more(self, messages: int) -> IndexProgress | None:
         """After `flush`: what was appended is indexed by then."""
         self.flush()
+        self.known.search_id = None
         return reindexing.index_more(self._connection, messages)
 
     def _erase(self, room: int, records: Sequence[NewRecord]) -> None:
@@ -282,5 +288,6 @@ def _octets_to_erase(connection: Connection, edits: dict[str, Any]) -> int:
 
 
 def _indexed_text(new: NewRecord) -> indexing.IndexedText:
-    text = None if new.record.body is None else new.text
-    return indexing.IndexedText(new.record.seq, new.record.time_ms, new.header.kind, new.header.ref, text)
+    record, header = new.record, new.header
+    text = None if record.body is None else new.text
+    return indexing.indexed_text(record.seq, record.time_ms, header.kind, header.ref, text)

@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 _LEASE = "SELECT incarnation, changes FROM lease"
 _COUNT = "UPDATE lease SET changes = changes + {steps}"
+# SQLite: both in one statement, which finds no row where the lease is not as expected.
+_COUNT_EXPECTED = "UPDATE lease SET changes = ? WHERE incarnation = ? AND changes = ?"
 # Bits of the steps that a transaction counts while the outcome of another one is not known.
 _STEP_BITS = 40
 _NOW_SQLITE: ColumnElement[int] = literal_column("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
@@ -294,11 +296,19 @@ class WriteSession:
 
     def _ask(self) -> None:
         guard = self._guard()
-        if self._is_sqlite:
+        if not self._is_sqlite:
+            change_all(self._present, [], guard)
+        elif not self._count_expected():
             self._check(ask(self._present, guard.question))
             change_many(self._present, guard.change, [()])
-        else:
-            change_all(self._present, [], guard)
+
+    def _count_expected(self) -> bool:
+        """Whether the lease is as it was left; then this transaction is counted. False where nothing can be said."""
+        if len(self._counts) != 1:
+            return False
+        (count,) = self._counts
+        self._count = count
+        return change_many(self._present, _COUNT_EXPECTED, [(count + self._steps, self._incarnation, count)]) == 1
 
     def _write(self, fill: Callable[[StatementBatch], None], guard: GuardQuery | None) -> int:
         changes = StatementBatch(self._present, guard)

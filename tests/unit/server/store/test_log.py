@@ -3,7 +3,7 @@
 import traceback
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 from sqlalchemy.engine import Engine
 
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
@@ -13,6 +13,7 @@ from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import SqlStore
+from lanchat_server.store.searching import indexing
 from lanchat_server.store.tables import schema
 from tests.support.stores import Database, Log, octets, room
 
@@ -269,6 +270,48 @@ def test_longest_messages_in_one_batch(store: SqlStore) -> None:
     log = Log(store)
     made = log.say(*["😀" * 4000] * 64)
     assert len(read_all(store, log.room)) == len(made)
+
+
+def test_words_are_made_before_anything_is_sent(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database ends a transaction in which it waits for seconds; SQLite, which does not, begins earlier."""
+    log = Log(store)
+    log.say("what the caches need")
+    steps: list[str] = []
+
+    def record_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        steps.extend(["sent"] if "INSERT INTO records" in statement else [])
+
+    def record_words(text: str) -> str:
+        steps.append("words")
+        return text
+
+    monkeypatch.setattr(indexing, "tokens", record_words)
+    event.listen(store._engine, "before_cursor_execute", record_statement)
+    try:
+        log.say("one", "two")
+    finally:
+        event.remove(store._engine, "before_cursor_execute", record_statement)
+    assert steps == ["words", "words", "sent"]
+
+
+def test_search_rows_are_numbered_without_asking(database: Database) -> None:
+    """SQLite's rows have the numbers after those that are there, also after a rollback and after a restart."""
+    if not database.is_sqlite:
+        pytest.skip("the others count by themselves")
+    store = database.open()
+    log = Log(store)
+    made = log.say("one", "two")
+    with pytest.raises(CommitFailed):
+        log.store_all(*made)
+    log.say("three")
+    log.say("four")
+    store.close()
+    store = database.open()
+    Log(store).say("five", run=8)
+    with store.reading() as connection:
+        ids = [row.id for row in connection.execute(select(schema.search.c.id).order_by(schema.search.c.id))]
+        indexed = [row[0] for row in connection.exec_driver_sql("SELECT rowid FROM search_words ORDER BY rowid")]
+    assert ids == indexed == [1, 2, 3, 4, 5]
 
 
 def test_deletion_erases_the_body_permanently(database: Database) -> None:
