@@ -9,6 +9,8 @@ class CoreConfig(msgspec.Struct, frozen=True):
     # One transaction holds at most this many messages: bounds the time to the first acknowledgement under load (some
     # 40 ms when as many as that come at once).
     batch_max: int = 256
+    # And so many octets of messages, with SUBMISSION_OCTETS each: the words of 16 KiB of emoji take the search 10 ms.
+    batch_octets: int = 1 << 20
     # After a batch began the next one begins this much later, or with so many messages: a batch costs some 1 ms of
     # processor time and 10 µs for each client whatever is in it (docs/PERFORMANCE.md), so each receiver beyond
     # `gather_crowd` makes it later: 65 ms after one for 400 people. A message that comes after a longer pause does not

@@ -59,14 +59,22 @@ class Intake:
         self._queued[submission.session] += 1
 
     def take(self, now: float) -> list[Submission]:
-        """The next batch, in order of arrival. What was queued with `force` and waited long for a slow writer is no
-        longer forced: its author may have come meanwhile."""
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._config.batch_max))]
-        for number, submission in enumerate(batch):
-            self._octets -= _size(submission)
+        """The next batch, in order of arrival, at most `batch_max` messages and, but for a single one, `batch_octets`.
+        What was queued with `force` and waited long for a slow writer is no longer forced: its author may have come
+        meanwhile."""
+        batch: list[Submission] = []
+        octets = 0
+        while self._queue and len(batch) < self._config.batch_max:
+            size = _size(self._queue[0])
+            if batch and octets + size > self._config.batch_octets:
+                break
+            octets += size
+            submission = self._queue.popleft()
             _count_down(self._queued, submission.session)
             if submission.force and now - self._forced.pop(submission.header.key, now) > self._config.hold_fresh:
-                batch[number] = replace(submission, force=False)
+                submission = replace(submission, force=False)
+            batch.append(submission)
+        self._octets -= octets
         return batch
 
     def hold(self, submission: Submission, now: float) -> bool:

@@ -497,7 +497,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/service/work/writer.py": "CONFLICTS_MAX",
         "lanchat_server/store/sqlstore.py": "CONFLICTS_MAX",
         "ClientConfig": "submit_octets",
-        "CoreConfig": "batch_max",
+        "CoreConfig": "batch_max batch_octets",
         "lanchat/app/commands/rooms.py": "ROOM_PAGES_MAX",
         "lanchat/transport/connecting.py": "ZONES_MAX",
         "lanchat/app/login/dial.py": "TRIES_MAX",

@@ -188,12 +188,13 @@ def _bare(decomposed: str) -> str:
 class _Codes(dict[int, str]):
     """Character to code, filled as characters turn up.
 
-    Only the basic plane is remembered: 65,536 entries, about 8 MiB, is what texts made for the purpose can reach.
+    Only the basic plane and emoji are remembered: 70,000 entries, about 8 MiB, is what texts made for the purpose can
+    reach.
     """
 
     def __missing__(self, point: int) -> str:
         code = _code(chr(point))
-        if point < 0x10000:
+        if point < 0x10000 or _within(chr(point), _EMOJI_BOUNDS):
             self[point] = code
         return code
 

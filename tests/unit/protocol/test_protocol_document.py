@@ -20,7 +20,8 @@ from tests.vectors.tables import DOCUMENT
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 # Fields of CoreConfig that no client can notice apart from others, or that Limits announce.
 INTERNAL = {
-    *("batch_max", "gather", "gather_crowd", "gather_receiver", "gather_longest", "gather_enough", "ahead_enough"),
+    *("batch_max", "batch_octets"),
+    *("gather", "gather_crowd", "gather_receiver", "gather_longest", "gather_enough", "ahead_enough"),
     *("queue_octets", "hold_max", "hold_octets", "hold_fresh", "recent_per_room", "recent_octets", "fetches_max"),
     *("expect_interval", "progress_max"),
 }

@@ -219,8 +219,10 @@ def test_codes_do_not_depend_on_surrounding_text(text: str) -> None:
     assert words(text) == [word for word in words(f"{text} ж") if word != words("ж")[0]]
 
 
-def test_only_codes_of_the_basic_plane_are_cached() -> None:
+def test_only_codes_of_the_basic_plane_and_of_emoji_are_cached() -> None:
     codes = _Codes()
     assert codes[0x44F]
     assert codes[0x1F600]
-    assert list(codes) == [0x44F]
+    assert codes[0x20000]
+    assert codes[0x1D400]
+    assert list(codes) == [0x44F, 0x1F600]

@@ -48,6 +48,19 @@ def test_session_fills_only_its_own_part_of_the_queue(rig: Rig) -> None:
     assert rig.texts() == [*(f"m{n}" for n in range(BOUND)), "other"]
 
 
+def test_batch_has_bounded_octets() -> None:
+    """Two messages of 4,000 octets fit, with what is around them; a single one is always taken."""
+    rig = Rig(CoreConfig(batch_octets=11_000))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    submit(rig, *(rig.authors[1].message("x" * 4_000) for _ in range(4)))
+    assert [len(batch) for batch in iter(lambda: rig.core._intake.take(1.0), [])] == [2, 2]
+    rig = Rig(CoreConfig(batch_octets=100))
+    rig.core.add_session(1, 1, rig.authors[1].device, 0.0)
+    submit(rig, *(rig.authors[1].message("x") for _ in range(2)))
+    assert [len(batch) for batch in iter(lambda: rig.core._intake.take(1.0), [])] == [1, 1]
+    assert rig.core._intake._octets == 0
+
+
 def lost_first(rig: Rig, count: int) -> list[object]:
     """Messages whose predecessor was lost."""
     author = rig.authors[1]
