@@ -9,7 +9,7 @@ the same call, so whoever subscribes between two calls gets everything after the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any
 
 from lanchat.protocol import wire
@@ -366,28 +366,37 @@ class ServerCore:
             self.counters["relayed"] += len(sessions) * sum(len(outcome.committed[room].records) for room in rooms)
             self._outbox.cast(sessions, merged([packed[room] for room in rooms]), now)
 
-    def _audiences(self, rooms: Iterable[int]) -> dict[tuple[int, ...], list[Session]]:
+    def _audiences(self, rooms: Collection[int]) -> dict[tuple[int, ...], list[Session]]:
         """Sessions by those of `rooms` whose records they get: such as get the same share the octets."""
+        if len(rooms) == 1:  # most batches of a quiet server
+            (room,) = rooms
+            return {(room,): self._keeping_up(room)}
         wanted: dict[Session, list[int]] = {}
         for room in rooms:
-            for session in self.sessions.subscribers(room):
-                if self._keeps_up(session, room):
-                    wanted.setdefault(session, []).append(room)
+            for session in self._keeping_up(room):
+                wanted.setdefault(session, []).append(room)
         audiences: dict[tuple[int, ...], list[Session]] = {}
         for session, mine in wanted.items():
             audiences.setdefault(tuple(mine), []).append(session)
         return audiences
 
-    def _keeps_up(self, session: Session, room: int) -> bool:
-        """False for a session whose TLS queue is over its bound: it gets heads only until it pulls."""
-        if session.tls_queued <= self.config.lag_octets:
-            return room not in session.lagging
+    def _keeping_up(self, room: int) -> list[Session]:
+        """The subscribers whose TLS queue is within its bound. The others get heads only until they pull."""
+        bound = self.config.lag_octets
+        keeping_up: list[Session] = []
+        for session in self.sessions.subscribers(room):
+            if session.tls_queued > bound:
+                self._note_lagging(session, room)
+            elif room not in session.lagging:
+                keeping_up.append(session)
+        return keeping_up
+
+    def _note_lagging(self, session: Session, room: int) -> None:
         if room not in session.lagging:
             self.counters["lagging"] += 1
             session.lagging.add(room)
             # Over TLS: a datagram may be lost, and then the session would not know why nothing comes.
             self._outbox.send_tls([session.id], wire.Lagging())
-        return False
 
     def _wait_for_predecessor(self, submission: Submission, expected: int, now: float) -> None:
         self._intake.hold(submission, now)
@@ -401,12 +410,13 @@ class ServerCore:
 
     # --- Time ----------------------------------------------------------------------------------------------------
 
-    def timer(self) -> float | None:
+    def timer(self) -> float:
         """When `handle_timer` wants to be called."""
-        times = [self._heartbeat.timer(), self._presence_due, self.receipts.timer(), self._intake.next_expiry()]
-        if self._wants_batch():
-            times.append(self._batch_due())
-        return min(when for when in times if when is not None)
+        soonest = self._heartbeat.timer()
+        for due in (self._presence_due, self.receipts.timer(), self._intake.next_expiry()):
+            if due is not None and due < soonest:
+                soonest = due
+        return min(soonest, self._batch_due()) if self._wants_batch() else soonest
 
     def handle_timer(self, now: float) -> None:
         """Everything that is due."""

@@ -10,9 +10,10 @@ from lanchat_server.core.config import CoreConfig
 
 
 class Session(msgspec.Struct, eq=False):
-    """One logged-in connection. `udp_seen`: when the last datagram of it opened; `tls_queued`: octets that wait on
-    its TLS channel (the shell keeps it current); `lagging`: rooms whose records were dropped for it; `requests`
-    and `pages` (records of history) are shared by all sessions of the user."""
+    """One logged-in connection. `udp_seen`: when the last datagram of it opened, so that datagrams reach this client,
+    as far as we know; `tls_queued`: octets that wait on its TLS channel (the shell keeps it current); `lagging`: rooms
+    whose records were dropped for it; `requests` and `pages` (records of history) are shared by all sessions of the
+    user."""
 
     id: int
     user: int
@@ -26,10 +27,6 @@ class Session(msgspec.Struct, eq=False):
     udp_seen: float | None = None
     tls_queued: int = 0
     lagging: set[int] = set()
-
-    def udp_open(self, now: float, fresh: float) -> bool:
-        """Whether datagrams reach this client, as far as we know."""
-        return self.udp_seen is not None and now - self.udp_seen <= fresh
 
 
 class SessionTable:

@@ -120,16 +120,14 @@ class CoreDriver:
             session.udp_seen = None
 
     def _commit(self, batch: list[Submission]) -> None:
-        future = asyncio.ensure_future(self._writer.commit(batch), loop=self._loop)
-        self._tasks.keep(future)
-        future.add_done_callback(partial(self._commit_ended, batch, self._now()))
+        self._writer.commit(batch, partial(self._commit_ended, batch, self._now()))
 
-    def _commit_ended(self, batch: list[Submission], started: float, future: "asyncio.Future[BatchOutcome]") -> None:
-        try:
-            outcome = future.result()
-        except (Exception, asyncio.CancelledError) as error:
+    def _commit_ended(
+        self, batch: list[Submission], started: float, outcome: BatchOutcome | None, error: BaseException | None
+    ) -> None:
+        if outcome is None:
             if not isinstance(error, StoreError):
-                log.exception("a batch failed")
+                log.error("a batch failed", exc_info=error)
             else:
                 log.warning("a batch of %d messages could not be stored: %s", len(batch), error)
             self._core.commit_failed(batch, self._now())

@@ -107,7 +107,7 @@ class SimWriter(Writer):
         """A commit's outcome is unknown and the database was not read anew yet."""
         return self._stale
 
-    def commit(self, batch: list[Submission]) -> Any:
+    def commit(self, batch: list[Submission], answer: Any) -> None:
         def work() -> Any:
             self._server.check_forced(batch)
             now_ms = self._wall_ms()
@@ -115,15 +115,13 @@ class SimWriter(Writer):
             self._server.check_times(outcome, now_ms)
             return outcome
 
-        return self._submit(work, batch)
+        self._submit(work, answer, batch)
 
-    def _submit(self, work: Callable[[], Any], batch: Sequence[Submission] = ()) -> Any:
-        future = self._loop.create_future()
+    def _submit(self, work: Callable[[], Any], answer: Any, batch: Sequence[Submission] = ()) -> None:
         if batch and (len(batch) >= WORTH_A_THREAD or self._checking):
-            self._check(batch, (work, future))
+            self._check(batch, (work, answer))
         else:
-            self._put((work, future))
-        return future
+            self._put((work, answer))
 
     def _refresh(self) -> None:
         if self._stale:

@@ -6,7 +6,8 @@ datagrams for one session can be handed to the kernel together when all but the 
 given one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -51,14 +52,25 @@ class RecordFetch(msgspec.Struct, frozen=True):
 Output = SendFrames | RecordFetch
 
 
-class PackedFrames(msgspec.Struct, frozen=True):
-    """The same frames both ways: `datagrams` to seal, `large` for TLS in any case, `stream` for who has no UDP.
-    `frames` are what the datagrams are made of."""
+class PackedFrames:
+    """The same frames both ways; what no session gets is not packed. `frames`: what fits a datagram, encoded; `large`:
+    what goes over TLS in any case, ready to send."""
 
-    frames: tuple[bytes, ...]
-    datagrams: tuple[bytes, ...]
-    large: bytes
-    stream: bytes
+    def __init__(self, frames: tuple[bytes, ...], large: bytes, make_stream: Callable[[], bytes]) -> None:
+        """`make_stream` returns all of it as TLS frames; it is called at most once."""
+        self.frames = frames
+        self.large = large
+        self._make_stream = make_stream
+
+    @cached_property
+    def datagrams(self) -> tuple[bytes, ...]:
+        """Payloads to seal, for who has UDP."""
+        return _datagrams(self.frames)
+
+    @cached_property
+    def stream(self) -> bytes:
+        """Ready TLS frames, for who has no UDP."""
+        return self._make_stream()
 
 
 def record_size(record: Record) -> int:
@@ -74,16 +86,15 @@ def pack_records(room: int, records: list[Record], head: Head | None, inline_bod
     frames = _record_frames(room, small, head)
     return PackedFrames(
         tuple(frames),
-        _datagrams(frames),
         b"".join(_stream(room, large, head)),
-        b"".join(_stream(room, encoded, head)),
+        lambda: b"".join(_stream(room, encoded, head)),
     )
 
 
 def pack_frames(frames: list[Any]) -> PackedFrames:
     """Small live frames: one after the other into datagrams."""
     encoded = tuple(encode(frame) for frame in frames)
-    return PackedFrames(encoded, _datagrams(encoded), b"", b"".join(map(with_length, encoded)))
+    return PackedFrames(encoded, b"", lambda: b"".join(map(with_length, encoded)))
 
 
 def merged(parts: Sequence[PackedFrames]) -> PackedFrames:
@@ -91,8 +102,7 @@ def merged(parts: Sequence[PackedFrames]) -> PackedFrames:
     if len(parts) == 1:
         return parts[0]
     frames = tuple(frame for part in parts for frame in part.frames)
-    large, stream = b"".join(part.large for part in parts), b"".join(part.stream for part in parts)
-    return PackedFrames(frames, _datagrams(frames), large, stream)
+    return PackedFrames(frames, b"".join(part.large for part in parts), lambda: b"".join(part.stream for part in parts))
 
 
 def _record_frames(room: int, records: list[msgspec.Raw], head: Head | None) -> list[bytes]:
@@ -217,7 +227,9 @@ class OutboundQueue:
         datagram_sessions: list[int] = []
         stream_sessions: list[int] = []
         for session in sessions:
-            (datagram_sessions if session.udp_open(now, fresh) else stream_sessions).append(session.id)
+            seen = session.udp_seen
+            is_open = seen is not None and now - seen <= fresh
+            (datagram_sessions if is_open else stream_sessions).append(session.id)
         if datagram_sessions:
             targets = tuple(datagram_sessions)
             self._outputs.extend(SendFrames(targets, Transport.UDP, payload) for payload in packed.datagrams)

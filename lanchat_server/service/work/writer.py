@@ -26,6 +26,8 @@ from lanchat_server.service.work.checking import Checker
 
 T = TypeVar("T")
 Job = Callable[[], Any]
+# Takes what a job returned, or else its error; called on the event loop.
+Answer = Callable[[Any, BaseException | None], None]
 # Requests that wait for the writer, all sessions together; each is one small transaction.
 JOBS_MAX = 1024
 # So often a job is done again when a transaction of somebody else came first.
@@ -56,7 +58,7 @@ class Writer:
         self._on_reloaded = on_reloaded
         self._wall_ms = wall_ms
         self._loop = asyncio.get_running_loop()
-        self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Job, Answer] | None] = queue.SimpleQueue()
         self._stale = False
         self._checker = Checker(directory)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -67,11 +69,16 @@ class Writer:
     async def transact(self, job: Callable[[Transaction], DirectoryChange[T]]) -> T:
         """Run `job` in a transaction and, after the commit, apply its change. Raises StoreError and what `job` raises;
         then nothing was changed."""
-        return await self._submit(partial(transact, self._store, job))
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._submit(partial(transact, self._store, job), partial(_set_answer, future))
+        return await future
 
-    def commit(self, batch: list[Submission]) -> "asyncio.Future[BatchOutcome]":
-        """Decide and store a batch of messages; fails with StoreError."""
-        return self._submit(lambda: self._sequencer.commit(self._store, batch, self._wall_ms()), batch)
+    def commit(
+        self, batch: list[Submission], answer: Callable[[BatchOutcome | None, BaseException | None], None]
+    ) -> None:
+        """Decide and store a batch of messages. `answer` is called on the event loop, later, with the outcome or else
+        with the error, a StoreError in general: a future would need another turn of the loop for each batch."""
+        self._submit(lambda: self._sequencer.commit(self._store, batch, self._wall_ms()), answer, batch)
 
     async def close(self, patience: float) -> bool:
         """Finish what is queued, then end the thread. False when it was not done after so many seconds: the database
@@ -81,15 +88,13 @@ class Writer:
         await asyncio.to_thread(self._thread.join, patience)
         return not self._thread.is_alive()
 
-    def _submit(self, work: Callable[[], T], batch: Sequence[Submission] = ()) -> "asyncio.Future[T]":
-        future: asyncio.Future[T] = self._loop.create_future()
+    def _submit(self, work: Job, answer: Answer, batch: Sequence[Submission] = ()) -> None:
         if self._jobs.qsize() >= JOBS_MAX:
-            future.set_exception(overloaded())
+            self._loop.call_soon(answer, None, overloaded())
         elif batch:
-            self._checker.check(batch, lambda: self._jobs.put((work, future)))
+            self._checker.check(batch, lambda: self._jobs.put((work, answer)))
         else:
-            self._jobs.put((work, future))
-        return future
+            self._jobs.put((work, answer))
 
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:
@@ -97,7 +102,7 @@ class Writer:
             self._do(*item)
             self.latency = self._loop.time() - started
 
-    def _do(self, job: Job, future: "asyncio.Future[Any]") -> None:
+    def _do(self, job: Job, answer: Answer) -> None:
         started = self._loop.time()
         try:
             result = self._carry_out(job)
@@ -105,9 +110,9 @@ class Writer:
             self.proven = started
         except BaseException as error:  # the waiting caller gets whatever it was
             self._failed(error)
-            self._call(_fail, future, error)
+            self._call(answer, None, error)
         else:
-            self._call(_succeed, future, result)
+            self._call(answer, result, None)
 
     def _carry_out(self, job: Job) -> Any:
         """The result of a job. Where somebody else changes the same rows, as in a cluster, it is done again."""
@@ -141,11 +146,10 @@ class Writer:
         self._call(self._on_reloaded, heads, differences(before, snapshot))
 
 
-def _succeed(future: "asyncio.Future[T]", result: T) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
-    if not future.done():
+def _set_answer(future: "asyncio.Future[T]", result: T, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is not None:
         future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -45,7 +45,7 @@ def test_oversized_frame_is_not_built() -> None:
     with pytest.raises(FrameTooLong):
         pack_frame(wire.Response(1, too_much))
     with pytest.raises(FrameTooLong):
-        pack_frames([too_much])
+        _ = pack_frames([too_much]).stream
 
 
 def test_large_batch_of_short_records_is_several_frames() -> None:

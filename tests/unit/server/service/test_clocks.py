@@ -44,7 +44,9 @@ def test_records_have_the_time_of_the_injected_wall_clock() -> None:
             lambda *_: None,
             lambda: WALL_MS,
         )
-        await writer.commit([rig.submission(rig.authors[1].message("hello"))])
+        committed = asyncio.Event()
+        writer.commit([rig.submission(rig.authors[1].message("hello"))], lambda *_: committed.set())
+        await committed.wait()
         assert await writer.close(60.0)
 
     asyncio.run(commit())
