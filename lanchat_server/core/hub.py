@@ -369,8 +369,7 @@ class ServerCore:
     def _audiences(self, rooms: Collection[int]) -> dict[tuple[int, ...], list[Session]]:
         """Sessions by those of `rooms` whose records they get: such as get the same share the octets."""
         if len(rooms) == 1:  # most batches of a quiet server
-            (room,) = rooms
-            return {(room,): self._keeping_up(room)}
+            return {(room,): self._keeping_up(room) for room in rooms}
         wanted: dict[Session, list[int]] = {}
         for room in rooms:
             for session in self._keeping_up(room):
