@@ -21,8 +21,8 @@ from lanchat_server.core.model import InviteRow
 from lanchat_server.core.recovery import invite_hash
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.upkeep.housekeeping import save
-from tests.explorer.stage import (
-    CHIEF,
+from tests.explorer.harness import (
+    ADMINISTRATOR,
     CODE,
     GENERAL,
     INVITE,
@@ -35,7 +35,7 @@ from tests.explorer.stage import (
     TABLET,
     THIRD,
     Client,
-    Stage,
+    ServerHarness,
     message,
     password_of,
 )
@@ -183,7 +183,7 @@ _COMMANDS = (
     Case("disable account, owner", "DisableAccount", lambda _: wire.DisableAccount(OWNER, True)),
     Case("disable account, not", "DisableAccount", lambda a: wire.DisableAccount(a.other, False)),
     Case("set role", "SetRole", lambda a: wire.SetRole(a.other, Role.MEMBER)),
-    Case("set role, chief", "SetRole", lambda _: wire.SetRole(CHIEF, Role.MEMBER)),
+    Case("set role, administrator", "SetRole", lambda _: wire.SetRole(ADMINISTRATOR, Role.MEMBER)),
     Case("reset password", "ResetPassword", lambda a: wire.ResetPassword(a.other)),
     Case("end sessions", "EndSessions", lambda a: wire.EndSessions(a.other)),
     Case("create invite", "CreateInvite", lambda _: wire.CreateInvite(1, 60)),
@@ -204,15 +204,15 @@ CASES: dict[str, Case] = {case.name: case for case in (*_WIRE, *_LIVE)}
 COMMANDS: dict[str, Case] = {f"command {case.name}": case for case in _COMMANDS}
 
 
-async def carry_out(stage: Stage, case: Case, actor: Actor) -> Any:
+async def carry_out(harness: ServerHarness, case: Case, actor: Actor) -> Any:
     """Make the request; what a command came to, of others None: the client hears it."""
     made = case.make(actor)
     if isinstance(case.type, str):
         if case.type == "save":
-            return await save(stage.service)
-        return await perform(ServiceHost(stage.service), LocalActor(), made)
+            return await save(harness.service)
+        return await perform(ServiceHost(harness.service), LocalActor(), made)
     if case.type is wire.Submit:
-        return await stage.service.submit(actor.client.session, made.messages)
+        return await harness.service.submit(actor.client.session, made.messages)
     if issubclass(case.type, wire.LiveFromClient):
-        return stage.service.core.receive(actor.client.session, made, Transport.TLS, NOW)
+        return harness.service.core.receive(actor.client.session, made, Transport.TLS, NOW)
     return await actor.client.carry_out(wire.Request(1, made))

@@ -23,8 +23,18 @@ from lanchat_server.core.limits.allowance import AllowanceKind
 from lanchat_server.core.refusals import Refused
 from tests.explorer import rights
 from tests.explorer.cases import CASES, COMMANDS, Actor, Case, carry_out
+from tests.explorer.harness import (
+    MEMBER,
+    OWNER,
+    SESSIONS,
+    Client,
+    ServerHarness,
+    Setting,
+    certified,
+    typed,
+    without_signatures,
+)
 from tests.explorer.orders import Run, every_order
-from tests.explorer.stage import MEMBER, OWNER, SESSIONS, Client, Setting, Stage, certified, staged, typed
 from tests.support.memory_store import MemoryDatabase
 
 ALL = {**CASES, **COMMANDS}
@@ -87,20 +97,20 @@ def _is_or_was(one: str, result: str) -> bool:
 # --- One run ----------------------------------------------------------------------------------------------------------
 
 
-class Scene:
-    """A stage with the requests of a pair. `came_to`: what each came to."""
+class PairRun:
+    """A harness with the requests of a pair. `came_to`: what each came to."""
 
     def __init__(self, pair: Pair, alone: str = "") -> None:
         self.pair = pair
-        self.stage = Stage(pair.setting)
+        self.harness = ServerHarness(pair.setting)
         self.wrong: list[str] = []
         self.came_to: dict[str, str] = dict.fromkeys("AB", "not asked")
         self.under_way: dict[str, tuple[Case, Any, Actor]] = {}
         self._members: set[tuple[int, int]] = set()
-        self.stage.committing, self.stage.heard = self._committing, self._heard
+        self.harness.committing, self.harness.heard = self._committing, self._heard
         requests = self._requests()
         self.requests = {name: requests[name] for name in requests if not alone or name == alone}
-        self.run = self.stage.run = Run(dict(self.requests))
+        self.run = self.harness.run = Run(dict(self.requests))
 
     def _requests(self) -> dict[str, Callable[[], Any]]:
         pair = self.pair
@@ -119,7 +129,7 @@ class Scene:
         session = 1 if user == OWNER else 2 if name == "A" else 4
         same = self.pair.relation is Relation.TWO_SESSIONS or self.pair.relation is Relation.SAME_SESSION
         against = 2 if name == "B" else 4 if same else 1
-        client = self.stage.stranger(_NEW_SESSION[name]) if case.enters else self.stage.clients[session]
+        client = self.harness.unauthenticated(_NEW_SESSION[name]) if case.enters else self.harness.clients[session]
         other, author = SESSIONS[against]
         actor = Actor(client, user, SESSIONS[session][1].device, other, author.device)
         actor.coded = self.pair.setting.registration is wire.Registration.INVITE
@@ -137,11 +147,11 @@ class Scene:
         if actor.client.user is None and not case.enters and not isinstance(case.type, str):
             self.came_to[name] = "not logged in"
             return
-        self.stage.who = name
+        self.harness.who = name
         self.under_way[name] = case, None if isinstance(case.type, str) else case.make(actor), actor
         self.came_to[name] = UNANSWERED
         try:
-            result = await carry_out(self.stage, case, actor)
+            result = await carry_out(self.harness, case, actor)
         except Refused as refused:
             result = Code(refused.code).name
         if result is not None:
@@ -153,12 +163,12 @@ class Scene:
 
     def _committing(self, who: str, touched: set[str]) -> None:
         case, operation, actor = self.under_way[who]
-        if not rights.may_commit(self.stage.database, actor, case.type, operation, touched):
+        if not rights.may_commit(self.harness.database, actor, case.type, operation, touched):
             self.wrong.append(f"{case.name}: committed without the right to it ({', '.join(sorted(touched))})")
         if case.type is wire.ChangePassword and "update_user" in touched:
             actor.client.password = operation.new
         if case.type is wire.Submit:
-            self._members = set(self.stage.database.memberships)
+            self._members = set(self.harness.database.memberships)
 
     def _heard(self, who: str, client: Client, frame: Any) -> None:
         case, operation, actor = self.under_way[who]
@@ -166,7 +176,7 @@ class Scene:
         heard = (
             case.type is wire.Submit and isinstance(frame, wire.Records) and (frame.room, client.user) in self._members
         )
-        if not heard and not rights.may_know(self.stage.database, client.user, operation, frame):
+        if not heard and not rights.may_know(self.harness.database, client.user, operation, frame):
             self.wrong.append(f"{case.name}: session {client.session} is told what it may not know: {_kind(frame)}")
         if isinstance(frame, (wire.Response, wire.Failure)) and client is actor.client:
             self.came_to[who] = _kind(frame)
@@ -177,7 +187,7 @@ class Scene:
 
     def _log_in(self, actor: Actor, case: Case, operation: Any, result: wire.LoggedIn) -> None:
         actor.user, actor.device = result.user.id, result.device
-        present = typed(self.stage.database.users[actor.user].password_hash)
+        present = typed(self.harness.database.users[actor.user].password_hash)
         actor.client.password = getattr(operation, "password", present)
         actor.fresh = case.type is not wire.LoginDevice
 
@@ -204,17 +214,17 @@ class Scene:
         return Outcome(self.came_to, self._state())
 
     def _state(self) -> Hashable:
-        db, sessions = self.stage.database, self.stage.service.core.sessions
+        db, sessions = self.harness.database, self.harness.service.core.sessions
         tables = (_STATE.get(field.name, _rows)(getattr(db, field.name)) for field in fields(db))
         return (*tables, tuple(sorted((s.user, s.device, tuple(sorted(s.rooms))) for s in sessions.all())))
 
     def judge_end(self) -> None:
         """Everything that must hold when nothing is under way."""
-        self.wrong += _broken_sums(self.stage.database, self.stage)
-        self.wrong += _other_memory(self.stage)
-        for client in self.stage.clients.values():
+        self.wrong += _broken_sums(self.harness.database, self.harness)
+        self.wrong += _other_memory(self.harness)
+        for client in self.harness.clients.values():
             if client.user is not None and not client.ended:
-                self.wrong += _believes_wrongly(self.stage.database, client)
+                self.wrong += _believes_wrongly(self.harness.database, client)
 
 
 def _rows(table: Any) -> Hashable:
@@ -246,7 +256,7 @@ def _kind(frame: Any) -> str:
     return type(frame.result if isinstance(frame, wire.Response) else frame).__name__
 
 
-def _broken_sums(db: MemoryDatabase, stage: Stage) -> Iterator[str]:
+def _broken_sums(db: MemoryDatabase, harness: ServerHarness) -> Iterator[str]:
     names = [name_key(user.name) for user in db.users.values()]
     rooms = [name_key(room.name) for room in db.rooms.values() if room.kind is not RoomKind.PRIVATE]
     if len(set(names)) < len(names) or len(set(rooms)) < len(rooms):
@@ -255,7 +265,7 @@ def _broken_sums(db: MemoryDatabase, stage: Stage) -> Iterator[str]:
         yield "no administrator is left"
     if any(values[0] < 0 for values in db.invites.values()):
         yield "a code was used too often"
-    service = stage.service
+    service = harness.service
     if sum(room.kind is not RoomKind.DIRECT for room in db.rooms.values()) > service.config.rooms_total:
         yield "more rooms than may be"
     for user in db.users:
@@ -263,7 +273,7 @@ def _broken_sums(db: MemoryDatabase, stage: Stage) -> Iterator[str]:
             yield "more sessions of a user than may be"
     for session in service.core.sessions.all():
         user = db.users[session.user]
-        before = stage.clients[session.id].password != typed(user.password_hash)
+        before = harness.clients[session.id].password != typed(user.password_hash)
         if before or user.disabled or db.devices[session.device].revoked_ms:
             yield "a session without a right to be there"
 
@@ -278,8 +288,8 @@ _COMPARED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _other_memory(stage: Stage) -> Iterator[str]:
-    known, stored = stage.service.directory.snapshot(), stage.store.snapshot()
+def _other_memory(harness: ServerHarness) -> Iterator[str]:
+    known, stored = harness.service.directory.snapshot(), harness.store.snapshot()
     for name, compared in _COMPARED.items():
         if set(map(compared, getattr(known, name))) != set(map(compared, getattr(stored, name))):
             yield f"the server's memory of {name} is not what the database has"
@@ -309,20 +319,20 @@ class Explorer:
 
     def explore(self, pair: Pair) -> list[Finding]:
         """What is wrong in any order, the first of each kind."""
-        with staged():
+        with without_signatures():
             return self._explore(pair)
 
     def _explore(self, pair: Pair) -> list[Finding]:
         found: dict[str, Finding] = {}
         sequential: dict[str, list[Outcome]] = {"AB": [], "BA": []}
         mixed: list[tuple[Trace, str, Outcome]] = []
-        for scene in self._scenes(pair):
-            trace = tuple(scene.run.trace)
-            if scene.sequential in sequential:
-                sequential[scene.sequential].append(scene.outcome())
-            elif len(scene.requests) > 1:
-                mixed.append((trace, scene.answered_before, scene.outcome()))
-            for wrong in scene.wrong:
+        for pair_run in self._pair_runs(pair):
+            trace = tuple(pair_run.run.trace)
+            if pair_run.sequential in sequential:
+                sequential[pair_run.sequential].append(pair_run.outcome())
+            elif len(pair_run.requests) > 1:
+                mixed.append((trace, pair_run.answered_before, pair_run.outcome()))
+            for wrong in pair_run.wrong:
                 found.setdefault(wrong, Finding(pair, wrong, trace))
         either = sequential["AB"] + sequential["BA"]
         for trace, order, outcome in mixed:
@@ -332,15 +342,15 @@ class Explorer:
                 found.setdefault(what, Finding(pair, what, trace))
         return list(found.values())
 
-    def _scenes(self, pair: Pair, alone: str = "") -> Iterator[Scene]:
-        def make() -> tuple[Run, Scene]:
-            scene = Scene(pair, alone)
-            return scene.run, scene
+    def _pair_runs(self, pair: Pair, alone: str = "") -> Iterator[PairRun]:
+        def make() -> tuple[Run, PairRun]:
+            pair_run = PairRun(pair, alone)
+            return pair_run.run, pair_run
 
-        for scene in every_order(make, lambda scene: scene.stage.service.flush()):
+        for pair_run in every_order(make, lambda pair_run: pair_run.harness.service.flush()):
             self.orders += 1
-            scene.judge_end()
-            yield scene
+            pair_run.judge_end()
+            yield pair_run
 
     def _only_put_off(self, pair: Pair, outcome: Outcome) -> bool:
         """Whether one was refused and has changed nothing: what the other came to is what it comes to alone."""
@@ -354,8 +364,8 @@ class Explorer:
         case = pair.first if name == "A" else pair.second
         key = (case, name, pair.relation, pair.setting)
         if key not in self._alone:
-            scenes = self._scenes(pair, name)
-            self._alone[key] = {(scene.came_to[name], scene.outcome().state) for scene in scenes}
+            pair_runs = self._pair_runs(pair, name)
+            self._alone[key] = {(pair_run.came_to[name], pair_run.outcome().state) for pair_run in pair_runs}
         return self._alone[key]
 
 

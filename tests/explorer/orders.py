@@ -129,15 +129,15 @@ def every_order(make: Callable[[], tuple[Run, Any]], after: Callable[[Any], None
     `after` is called with it after each step."""
     prefix: list[int] = []
     for _ in range(ORDERS_MAX):
-        run, stage = make()
+        run, harness = make()
         taken: list[tuple[int, int]] = []
         while choices := run.choices():
             index = prefix[len(taken)] if len(taken) < len(prefix) else 0
             taken.append((index, len(choices)))
             run.step(*choices[index])
             if after is not None:
-                after(stage)
-        yield stage
+                after(harness)
+        yield harness
         while taken and taken[-1][0] + 1 == taken[-1][1]:
             taken.pop()
         if not taken:

@@ -14,7 +14,7 @@ from lanchat_server.core.accounts import invite_id
 from lanchat_server.core.model import InviteRow
 from lanchat_server.core.recovery import invite_hash, is_right
 from tests.explorer.cases import Actor
-from tests.explorer.stage import WALL_MS, typed
+from tests.explorer.harness import WALL_MS, typed
 from tests.support.memory_store import MemoryDatabase as Db
 from tests.support.rig import LOG_ID
 

@@ -10,19 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import exchange, refused, specimens
+from tests.vectors import examples, exchange, refused
 from tests.vectors.values import plain
 
 FOLDER = Path(__file__).parent
 
 
 VECTORS: dict[str, Callable[[], dict[str, Any]]] = {
-    "keys": specimens.key_vectors,
-    "messages": specimens.message_vectors,
-    "records": specimens.record_vectors,
-    "certificates": specimens.certificate_vectors,
-    "seal": specimens.seal_vectors,
-    "frames": lambda: specimens.frame_vectors() | {"cases": refused.frame_cases()},
+    "keys": examples.key_vectors,
+    "messages": examples.message_vectors,
+    "records": examples.record_vectors,
+    "certificates": examples.certificate_vectors,
+    "seal": examples.seal_vectors,
+    "frames": lambda: examples.frame_vectors() | {"cases": refused.frame_cases()},
     "signatures": refused.signature_vectors,
     "pages": refused.page_vectors,
     "discovery": refused.discovery_vectors,

@@ -9,7 +9,7 @@ from lanchat.protocol.datagram.replay import WINDOW
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, genesis_hash, sign_head
-from tests.vectors import specimens
+from tests.vectors import examples
 
 # The points of small order as a public key may write them: of order 1, 2, 4, 4, 8, 8, 8, 8, then the same with numbers
 # that are not reduced, or with the sign of a zero.
@@ -29,9 +29,9 @@ LAX_SIGNATURE = (1).to_bytes(32, "little") + bytes(32)
 
 def signature_vectors() -> dict[str, Any]:
     """Of the text "lanchat"."""
-    text, key = b"lanchat", specimens.DEVICE_KEY
+    text, key = b"lanchat", examples.DEVICE_KEY
     good, public = key.sign(text), keys.public_octets(key)
-    other = keys.public_octets(specimens.LOG_KEY)
+    other = keys.public_octets(examples.LOG_KEY)
     order = 2**252 + 27742317777372353535851937790883648493
     factor = int.from_bytes(good[32:], "little") + order
     return {
@@ -94,26 +94,26 @@ def page_vectors() -> dict[str, Any]:
     page = [link[0] for link in records[1:]]
     before, end = records[0][1], records[-1][1]
     head = sign_head(
-        specimens.LOG_KEY, specimens.LOG_ID, specimens.EPOCH, specimens.ROOM, page[-1].seq, end, page[-1].time_ms
+        examples.LOG_KEY, examples.LOG_ID, examples.EPOCH, examples.ROOM, page[-1].seq, end, page[-1].time_ms
     )
-    good = wire.Page(specimens.ROOM, page, before, head, [specimens.certificate()])
+    good = wire.Page(examples.ROOM, page, before, head, [examples.certificate()])
     edit = page[1]
     hashless = Record(edit.seq, edit.time_ms, edit.header, edit.signature, None)
     other_text = Record(page[0].seq, page[0].time_ms, page[0].header, page[0].signature, b"another text")
-    old = Head(specimens.EPOCH - 1, head.room, head.seq, head.hash, head.time_ms, head.signature)
+    old = Head(examples.EPOCH - 1, head.room, head.seq, head.hash, head.time_ms, head.signature)
     bad = {
-        "a hole": wire.Page(specimens.ROOM, [page[0], *page[2:]], before, head, []),
-        "another hash before it": wire.Page(specimens.ROOM, page, end, head, []),
-        "another text": wire.Page(specimens.ROOM, [other_text, *page[1:]], before, head, []),
-        "erased body without its hash": wire.Page(specimens.ROOM, [page[0], hashless, *page[2:]], before, head, []),
-        "a head of another epoch": wire.Page(specimens.ROOM, page, before, old, []),
-        "a head for fewer records": wire.Page(specimens.ROOM, page[:-1], before, head, []),
+        "a hole": wire.Page(examples.ROOM, [page[0], *page[2:]], before, head, []),
+        "another hash before it": wire.Page(examples.ROOM, page, end, head, []),
+        "another text": wire.Page(examples.ROOM, [other_text, *page[1:]], before, head, []),
+        "erased body without its hash": wire.Page(examples.ROOM, [page[0], hashless, *page[2:]], before, head, []),
+        "a head of another epoch": wire.Page(examples.ROOM, page, before, old, []),
+        "a head for fewer records": wire.Page(examples.ROOM, page[:-1], before, head, []),
     }
     return {
-        "log_id": specimens.LOG_ID,
-        "log_key": specimens.LOG_PUBLIC,
-        "epoch": specimens.EPOCH,
-        "room": specimens.ROOM,
+        "log_id": examples.LOG_ID,
+        "log_key": examples.LOG_PUBLIC,
+        "epoch": examples.EPOCH,
+        "room": examples.ROOM,
         "cursor": {"seq": 1, "hash": before},
         "good": {"octets": encode(wire.Response(5, good)), "hashes": [chain for _, chain in records[1:]]},
         "bad": [{"why": why, "octets": encode(wire.Response(5, item))} for why, item in bad.items()],
@@ -124,12 +124,12 @@ def _chain() -> list[tuple[Record, bytes]]:
     """Records 1 to 6 of a room, with their chain hashes: record 6 deleted record 2, which record 3 had edited."""
     texts = [(Kind.TEXT, 0, "one"), (Kind.TEXT, 0, "two"), (Kind.EDIT, 2, "too"), (Kind.TEXT, 1, "four")]
     texts += [(Kind.REACTION, 4, "👍"), (Kind.DELETE, 2, "")]
-    links, before = [], genesis_hash(specimens.LOG_ID, specimens.ROOM)
+    links, before = [], genesis_hash(examples.LOG_ID, examples.ROOM)
     for seq, (kind, ref, text) in enumerate(texts, start=1):
-        header = Header(specimens.ROOM, specimens.DEVICE, specimens.RUN, seq, kind, ref, specimens.TIME_MS, seq)
-        said = make_message(specimens.DEVICE_KEY, specimens.LOG_ID, header, text)
-        record = Record(seq, specimens.TIME_MS + seq, said.header, said.signature, said.body)
-        before = chain_hash(specimens.LOG_ID, specimens.ROOM, before, record)
+        header = Header(examples.ROOM, examples.DEVICE, examples.RUN, seq, kind, ref, examples.TIME_MS, seq)
+        said = make_message(examples.DEVICE_KEY, examples.LOG_ID, header, text)
+        record = Record(seq, examples.TIME_MS + seq, said.header, said.signature, said.body)
+        before = chain_hash(examples.LOG_ID, examples.ROOM, before, record)
         links.append((blanked(record) if seq in (2, 3) else record, before))
     return links
 
@@ -140,7 +140,7 @@ def _chain() -> list[tuple[Record, bytes]]:
 def discovery_vectors() -> dict[str, Any]:
     """Probes and answers of the beacon."""
     token = bytes(range(16))
-    advert = Advert(specimens.LOG_ID, specimens.FINGERPRINT, 47400, "Büro")
+    advert = Advert(examples.LOG_ID, examples.FINGERPRINT, 47400, "Büro")
     probe, answer = encode_probe(token), encode_answer(token, advert)
     name = len(answer) - len("Büro".encode())
     bad_probes = {

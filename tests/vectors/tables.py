@@ -15,8 +15,8 @@ from lanchat.protocol.log.messages import Header
 from lanchat_server.core.sequencer import FORGERIES
 from tests.support.marked import DOCS, replaced
 from tests.vectors import exchange, fates, limits
+from tests.vectors.examples import structs
 from tests.vectors.make import FOLDER
-from tests.vectors.specimens import structs
 
 DOCUMENT = DOCS / "PROTOCOL.md"
 

@@ -14,11 +14,21 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.requests.acting import SessionActor
 from tests.explorer.cases import _INVITE_ID
+from tests.explorer.harness import (
+    ADMINISTRATOR,
+    ADMINISTRATOR_DEVICE,
+    LOUNGE,
+    MEMBER,
+    PHONE,
+    SESSIONS,
+    ServerHarness,
+    Setting,
+    password_of,
+)
 from tests.explorer.orders import Run, every_order
-from tests.explorer.stage import CHIEF, CHIEFS, LOUNGE, MEMBER, PHONE, SESSIONS, Setting, Stage, password_of
 
 WATCHED = 6
-OWN = password_of(CHIEF)
+OWN = password_of(ADMINISTRATOR)
 # None of what they are about is the administrator's own.
 REQUESTS: list[Any] = [
     wire.ListAccounts(),
@@ -49,9 +59,9 @@ def test_every_operation_is_tested() -> None:
 def test_nothing_is_committed_or_sent_after_the_demotion(request_: Any) -> None:
     came: list[tuple[Any, bool]] = []
 
-    def make() -> tuple[Run, Stage]:
-        with patch.dict(SESSIONS, {WATCHED: (CHIEF, CHIEFS)}):
-            stage = Stage(Setting())
+    def make() -> tuple[Run, ServerHarness]:
+        with patch.dict(SESSIONS, {WATCHED: (ADMINISTRATOR, ADMINISTRATOR_DEVICE)}):
+            harness = ServerHarness(Setting())
         seen = {"demoted": False}
 
         def committing(who: str, _touched: set[str]) -> None:
@@ -61,21 +71,21 @@ def test_nothing_is_committed_or_sent_after_the_demotion(request_: Any) -> None:
                 assert not seen["demoted"], "committed behind the demotion"
 
         async def ask() -> None:
-            actor = SessionActor(stage.service, stage.clients[WATCHED])
+            actor = SessionActor(harness.service, harness.clients[WATCHED])
             try:
-                result: Any = await perform(ServiceHost(stage.service), actor, request_)
+                result: Any = await perform(ServiceHost(harness.service), actor, request_)
             except Refused as refused:
                 result = refused.code
             came.append((result, seen["demoted"]))
 
         async def demote() -> None:
-            await perform(ServiceHost(stage.service), LocalActor(), wire.SetRole(CHIEF, Role.MEMBER))
+            await perform(ServiceHost(harness.service), LocalActor(), wire.SetRole(ADMINISTRATOR, Role.MEMBER))
 
-        stage.committing = committing
-        run = stage.run = Run({"A": ask, "B": demote})
-        return run, stage
+        harness.committing = committing
+        run = harness.run = Run({"A": ask, "B": demote})
+        return run, harness
 
-    for _stage in every_order(make, lambda stage: stage.service.flush()):
+    for _harness in every_order(make, lambda harness: harness.service.flush()):
         pass
     first = [result for result, demoted in came if not demoted]
     assert first

@@ -15,17 +15,17 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.service.requests import rooms
 from lanchat_server.service.requests.table import administer
+from tests.explorer.harness import GENERAL, LOUNGE, MEMBER, OWNER, ROOM, SESSIONS, ServerHarness, Setting, password_of
+from tests.explorer.harness import THIRD as OTHER
 from tests.explorer.orders import Run
-from tests.explorer.stage import GENERAL, LOUNGE, MEMBER, OWNER, ROOM, SESSIONS, Setting, Stage, password_of
-from tests.explorer.stage import THIRD as OTHER
 from tests.support.rig import Author, make_author
 
-# Sessions of the stage: an administrator, a moderator with two (both users in ROOM), and somebody who is in `general`.
+# Sessions: an administrator, a moderator with two (both users in ROOM), and somebody who is in `general`.
 OBSERVER = 3
 
 
-class Scene(Stage):
-    """A stage whose authors continue after the stored messages."""
+class DeletionHarness(ServerHarness):
+    """A harness whose authors continue after the stored messages."""
 
     def __init__(self) -> None:
         with patch.dict(SESSIONS, {OBSERVER: (OTHER, make_author(OTHER))}):
@@ -46,134 +46,134 @@ class Scene(Stage):
 
 
 @pytest.fixture
-def stage() -> Scene:
-    return Scene()
+def harness() -> DeletionHarness:
+    return DeletionHarness()
 
 
-def do(stage: Scene, user: int, handler: Any, operation: Any) -> Any:
+def do(harness: DeletionHarness, user: int, handler: Any, operation: Any) -> Any:
     """The result of one request, or why it was refused."""
     results: dict[str, Any] = {}
-    run = requests(stage, results, R=(user, handler, operation))
+    run = requests(harness, results, R=(user, handler, operation))
     while choices := run.choices():
         run.step(*choices[0])
     return results["R"]
 
 
-def requests(stage: Scene, results: dict[str, Any], **made: tuple[int, Any, Any]) -> Run:
+def requests(harness: DeletionHarness, results: dict[str, Any], **made: tuple[int, Any, Any]) -> Run:
     """Requests (user, handler, operation) to be performed step by step; `results` gets their results, or the codes
     with which they are refused."""
 
     async def request(name: str) -> None:
         user, handler, operation = made[name]
-        client = stage.clients[OBSERVER if user == OTHER else user]
+        client = harness.clients[OBSERVER if user == OTHER else user]
         try:
-            results[name] = await handler(stage.service, client, operation)
+            results[name] = await handler(harness.service, client, operation)
         except Refused as refused:
             results[name] = Code(refused.code)
 
-    stage.run = Run({name: partial(request, name) for name in made})
-    return stage.run
+    harness.run = Run({name: partial(request, name) for name in made})
+    return harness.run
 
 
-def sent_events(stage: Scene) -> dict[int, list[Any]]:
+def sent_events(harness: DeletionHarness) -> dict[int, list[Any]]:
     """Session to the events that were sent to it."""
     found: dict[int, list[Any]] = {}
-    for out in stage.service.core.take_outputs():
+    for out in harness.service.core.take_outputs():
         if isinstance(out, SendFrames) and out.path is Transport.TLS:
             for session in out.sessions:
                 found.setdefault(session, []).append(wire.decode_from_server_untrusted(out.payload[4:]))
     return found
 
 
-def new_room(stage: Scene, user: int, kind: RoomKind = RoomKind.PUBLIC, name: str = "kitchen") -> int:
-    made = do(stage, user, rooms.create_room, wire.CreateRoom(name, kind, HistoryPolicy.EVERYTHING))
-    stage.service.core.take_outputs()
+def new_room(harness: DeletionHarness, user: int, kind: RoomKind = RoomKind.PUBLIC, name: str = "kitchen") -> int:
+    made = do(harness, user, rooms.create_room, wire.CreateRoom(name, kind, HistoryPolicy.EVERYTHING))
+    harness.service.core.take_outputs()
     return int(made.room.id)
 
 
-def archive(stage: Scene, user: int, room: int, archived: bool = True) -> Any:
-    return do(stage, user, administer, wire.ArchiveRooms([room], archived))
+def archive(harness: DeletionHarness, user: int, room: int, archived: bool = True) -> Any:
+    return do(harness, user, administer, wire.ArchiveRooms([room], archived))
 
 
-def delete(stage: Scene, user: int, room: int, password: str = "") -> Any:
-    return do(stage, user, administer, wire.DeleteRooms([room], password))
+def delete(harness: DeletionHarness, user: int, room: int, password: str = "") -> Any:
+    return do(harness, user, administer, wire.DeleteRooms([room], password))
 
 
-def say(stage: Scene, user: int, room: int, now: float, author: Author | None = None) -> list[int]:
+def say(harness: DeletionHarness, user: int, room: int, now: float, author: Author | None = None) -> list[int]:
     """The codes of the decisions about one more message."""
-    stage.commit(user, (author or stage.authors[user]).message("hello", room=room), now)
-    frames = sent_events(stage).get(user, [])
+    harness.commit(user, (author or harness.authors[user]).message("hello", room=room), now)
+    frames = sent_events(harness).get(user, [])
     return [receipt.code for frame in frames if isinstance(frame, wire.Decided) for receipt in frame.receipts]
 
 
 @pytest.mark.parametrize("act", [archive, delete])
-def test_permission_to_archive_and_delete(stage: Scene, act: Any) -> None:
-    room = new_room(stage, OTHER)
-    assert act(stage, MEMBER, room) is Code.NOT_FOUND  # a moderator who is not in it
-    do(stage, MEMBER, rooms.join_room, wire.JoinRoom(room))
-    assert act(stage, MEMBER, room) == wire.Done()
-    room = new_room(stage, OTHER, name="another")
-    assert act(stage, OTHER, room) == wire.Done()  # who made it
-    room = new_room(stage, OTHER, RoomKind.PRIVATE, "private")
-    assert act(stage, OWNER, room) == wire.Done()  # an administrator who is not in it
-    room = new_room(stage, MEMBER, name="of a moderator")
-    do(stage, OTHER, rooms.join_room, wire.JoinRoom(room))
-    assert act(stage, OTHER, room) is Code.NOT_ALLOWED
+def test_permission_to_archive_and_delete(harness: DeletionHarness, act: Any) -> None:
+    room = new_room(harness, OTHER)
+    assert act(harness, MEMBER, room) is Code.NOT_FOUND  # a moderator who is not in it
+    do(harness, MEMBER, rooms.join_room, wire.JoinRoom(room))
+    assert act(harness, MEMBER, room) == wire.Done()
+    room = new_room(harness, OTHER, name="another")
+    assert act(harness, OTHER, room) == wire.Done()  # who made it
+    room = new_room(harness, OTHER, RoomKind.PRIVATE, "private")
+    assert act(harness, OWNER, room) == wire.Done()  # an administrator who is not in it
+    room = new_room(harness, MEMBER, name="of a moderator")
+    do(harness, OTHER, rooms.join_room, wire.JoinRoom(room))
+    assert act(harness, OTHER, room) is Code.NOT_ALLOWED
 
 
 @pytest.mark.parametrize("act", [archive, delete])
 @pytest.mark.parametrize("user", [OWNER, MEMBER])
-def test_general_room_cannot_be_archived_or_deleted(stage: Scene, act: Any, user: int) -> None:
-    assert act(stage, user, GENERAL) is Code.NOT_ALLOWED
-    assert GENERAL in stage.service.directory.rooms
+def test_general_room_cannot_be_archived_or_deleted(harness: DeletionHarness, act: Any, user: int) -> None:
+    assert act(harness, user, GENERAL) is Code.NOT_ALLOWED
+    assert GENERAL in harness.service.directory.rooms
 
 
-def test_direct_rooms_are_only_deleted_and_only_by_administrators(stage: Scene) -> None:
-    room = do(stage, MEMBER, rooms.open_direct, wire.OpenDirect(OTHER)).room.id
-    assert archive(stage, MEMBER, room) is Code.NOT_ALLOWED
-    assert archive(stage, OWNER, room) is Code.NOT_ALLOWED
-    assert delete(stage, MEMBER, room) is Code.NOT_ALLOWED
-    assert delete(stage, OWNER, room) == wire.Done()
-    assert do(stage, MEMBER, rooms.open_direct, wire.OpenDirect(OTHER)).room.id != room
+def test_direct_rooms_are_only_deleted_and_only_by_administrators(harness: DeletionHarness) -> None:
+    room = do(harness, MEMBER, rooms.open_direct, wire.OpenDirect(OTHER)).room.id
+    assert archive(harness, MEMBER, room) is Code.NOT_ALLOWED
+    assert archive(harness, OWNER, room) is Code.NOT_ALLOWED
+    assert delete(harness, MEMBER, room) is Code.NOT_ALLOWED
+    assert delete(harness, OWNER, room) == wire.Done()
+    assert do(harness, MEMBER, rooms.open_direct, wire.OpenDirect(OTHER)).room.id != room
 
 
-def test_deletion_needs_the_password_or_a_fresh_login(stage: Scene) -> None:
-    stage.service.now = lambda: 1000.0
-    assert delete(stage, MEMBER, ROOM) is Code.PASSWORD_NEEDED
-    assert delete(stage, MEMBER, ROOM, "wrong") is Code.BAD_CREDENTIALS
-    assert ROOM in stage.service.directory.rooms
-    assert archive(stage, MEMBER, ROOM) == wire.Done()
-    assert delete(stage, MEMBER, ROOM, password_of(MEMBER)) == wire.Done()
+def test_deletion_needs_the_password_or_a_fresh_login(harness: DeletionHarness) -> None:
+    harness.service.now = lambda: 1000.0
+    assert delete(harness, MEMBER, ROOM) is Code.PASSWORD_NEEDED
+    assert delete(harness, MEMBER, ROOM, "wrong") is Code.BAD_CREDENTIALS
+    assert ROOM in harness.service.directory.rooms
+    assert archive(harness, MEMBER, ROOM) == wire.Done()
+    assert delete(harness, MEMBER, ROOM, password_of(MEMBER)) == wire.Done()
 
 
-def test_unknown_and_invisible_rooms_are_answered_alike(stage: Scene) -> None:
+def test_unknown_and_invisible_rooms_are_answered_alike(harness: DeletionHarness) -> None:
     for act in (archive, delete):
-        assert act(stage, OTHER, ROOM) is Code.NOT_FOUND
-        assert act(stage, OTHER, 4711) is Code.NOT_FOUND
-        assert act(stage, OWNER, 4711) is Code.NOT_FOUND
+        assert act(harness, OTHER, ROOM) is Code.NOT_FOUND
+        assert act(harness, OTHER, 4711) is Code.NOT_FOUND
+        assert act(harness, OWNER, 4711) is Code.NOT_FOUND
 
 
-def test_deletion_is_sent_to_users_who_saw_the_room_only(stage: Scene) -> None:
-    assert delete(stage, OWNER, ROOM) == wire.Done()
-    events = sent_events(stage)
+def test_deletion_is_sent_to_users_who_saw_the_room_only(harness: DeletionHarness) -> None:
+    assert delete(harness, OWNER, ROOM) == wire.Done()
+    events = sent_events(harness)
     assert events.keys() == {OWNER, MEMBER, 4}
     assert all(got == [wire.RoomsDeleted([ROOM])] for got in events.values())
-    public = new_room(stage, OTHER)
-    assert delete(stage, OTHER, public) == wire.Done()
-    assert sent_events(stage).keys() == {OWNER, MEMBER, 4, OBSERVER}
+    public = new_room(harness, OTHER)
+    assert delete(harness, OTHER, public) == wire.Done()
+    assert sent_events(harness).keys() == {OWNER, MEMBER, 4, OBSERVER}
 
 
-def test_core_keeps_nothing_of_a_deleted_room(stage: Scene) -> None:
-    core = stage.service.core
-    say(stage, OWNER, ROOM, 1.0)
+def test_core_keeps_nothing_of_a_deleted_room(harness: DeletionHarness) -> None:
+    core = harness.service.core
+    say(harness, OWNER, ROOM, 1.0)
     core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 1, 1)]), Transport.TLS, 1.0)
-    delete(stage, OWNER, ROOM)
+    delete(harness, OWNER, ROOM)
     core.take_outputs()
     core.handle_timer(100.0)
     core.receive(MEMBER, wire.Nack(ROOM, [1]), Transport.TLS, 100.0)
     core.receive(MEMBER, wire.Cursors([wire.Cursor(ROOM, 2, 2)]), Transport.TLS, 100.0)
     core.handle_timer(200.0)
-    frames = [frame for got in sent_events(stage).values() for frame in got]
+    frames = [frame for got in sent_events(harness).values() for frame in got]
     assert all(getattr(frame, "room", GENERAL) == GENERAL for frame in frames)
     assert not any(head.room == ROOM for frame in frames if isinstance(frame, wire.Heads) for head in frame.heads)
     assert ROOM not in core.heads
@@ -181,110 +181,110 @@ def test_core_keeps_nothing_of_a_deleted_room(stage: Scene) -> None:
     assert not any(cursor.room == ROOM for cursors in core.receipts.take_unsaved().values() for cursor in cursors)
 
 
-def test_messages_for_a_deleted_room_are_decided(stage: Scene) -> None:
-    author = stage.authors[MEMBER]
+def test_messages_for_a_deleted_room_are_decided(harness: DeletionHarness) -> None:
+    author = harness.authors[MEMBER]
     first = author.message("stored", room=ROOM)
-    stage.commit(MEMBER, first, 1.0)
-    delete(stage, OWNER, ROOM)
-    stage.service.core.take_outputs()
-    assert say(stage, MEMBER, ROOM, 2.0) == [Code.ROOM_DELETED]
+    harness.commit(MEMBER, first, 1.0)
+    delete(harness, OWNER, ROOM)
+    harness.service.core.take_outputs()
+    assert say(harness, MEMBER, ROOM, 2.0) == [Code.ROOM_DELETED]
     # Again, from a number far ahead, and what was stored: the same, before and after the contents are erased.
     author.counters[ROOM] = 50
-    assert say(stage, MEMBER, ROOM, 3.0) == [Code.ROOM_DELETED]
+    assert say(harness, MEMBER, ROOM, 3.0) == [Code.ROOM_DELETED]
     for now in (4.0, 5.0):
-        stage.commit(MEMBER, first, now)
-        decided = [frame for frame in sent_events(stage)[MEMBER] if isinstance(frame, wire.Decided)]
+        harness.commit(MEMBER, first, now)
+        decided = [frame for frame in sent_events(harness)[MEMBER] if isinstance(frame, wire.Decided)]
         assert [receipt.code for frame in decided for receipt in frame.receipts] == [Code.ROOM_DELETED]
-        with stage.store.transaction() as tx:
+        with harness.store.transaction() as tx:
             tx.erase_more(100)
     # Nothing of it is kept: whoever writes into deleted rooms fills nothing.
-    assert not any(key.room == ROOM for key in stage.database.decisions)
+    assert not any(key.room == ROOM for key in harness.database.decisions)
 
 
-def test_deleted_room_is_unknown_to_non_members(stage: Scene) -> None:
-    delete(stage, OWNER, ROOM)
-    assert say(stage, OBSERVER, ROOM, 2.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
-    assert say(stage, OBSERVER, 4711, 3.0, stage.authors[OTHER]) == [Code.NOT_A_MEMBER]
+def test_deleted_room_is_unknown_to_non_members(harness: DeletionHarness) -> None:
+    delete(harness, OWNER, ROOM)
+    assert say(harness, OBSERVER, ROOM, 2.0, harness.authors[OTHER]) == [Code.NOT_A_MEMBER]
+    assert say(harness, OBSERVER, 4711, 3.0, harness.authors[OTHER]) == [Code.NOT_A_MEMBER]
 
 
-def test_subscription_lists_deleted_rooms_for_former_members(stage: Scene) -> None:
-    delete(stage, OWNER, ROOM)
-    answer = do(stage, MEMBER, rooms.subscribe, wire.Subscribe([ROOM, GENERAL, 4711]))
+def test_subscription_lists_deleted_rooms_for_former_members(harness: DeletionHarness) -> None:
+    delete(harness, OWNER, ROOM)
+    answer = do(harness, MEMBER, rooms.subscribe, wire.Subscribe([ROOM, GENERAL, 4711]))
     assert ([head.room for head in answer.heads], answer.deleted) == ([GENERAL], [ROOM])
-    assert do(stage, OTHER, rooms.subscribe, wire.Subscribe([ROOM])).deleted == []
+    assert do(harness, OTHER, rooms.subscribe, wire.Subscribe([ROOM])).deleted == []
 
 
-def test_archived_room_is_read_only(stage: Scene) -> None:
-    assert archive(stage, MEMBER, ROOM) == wire.Done()
-    assert say(stage, OWNER, ROOM, 1.0) == [Code.ROOM_ARCHIVED]
-    assert do(stage, MEMBER, rooms.invite_user, wire.InviteUser(ROOM, OTHER)) is Code.ARCHIVED
+def test_archived_room_is_read_only(harness: DeletionHarness) -> None:
+    assert archive(harness, MEMBER, ROOM) == wire.Done()
+    assert say(harness, OWNER, ROOM, 1.0) == [Code.ROOM_ARCHIVED]
+    assert do(harness, MEMBER, rooms.invite_user, wire.InviteUser(ROOM, OTHER)) is Code.ARCHIVED
     policy = wire.SetHistoryPolicy(ROOM, HistoryPolicy.SINCE_JOINING)
-    assert do(stage, MEMBER, rooms.set_history_policy, policy) is Code.ARCHIVED
-    page = do(stage, MEMBER, rooms.history, wire.History(ROOM, 1, True, 10))
+    assert do(harness, MEMBER, rooms.set_history_policy, policy) is Code.ARCHIVED
+    page = do(harness, MEMBER, rooms.history, wire.History(ROOM, 1, True, 10))
     assert len(page.records) == 2
-    assert do(stage, MEMBER, rooms.leave_room, wire.LeaveRoom(ROOM)) == wire.Done()
+    assert do(harness, MEMBER, rooms.leave_room, wire.LeaveRoom(ROOM)) == wire.Done()
 
 
-def test_archived_room_cannot_be_joined(stage: Scene) -> None:
-    room = new_room(stage, OWNER)
-    archive(stage, OWNER, room)
-    events = sent_events(stage)
+def test_archived_room_cannot_be_joined(harness: DeletionHarness) -> None:
+    room = new_room(harness, OWNER)
+    archive(harness, OWNER, room)
+    events = sent_events(harness)
     assert [frame.room.archived for frame in events[OWNER]] == [True]
     assert events[OBSERVER] == [wire.RoomGone(room)]
-    listed = do(stage, OTHER, rooms.list_rooms, wire.ListRooms()).rooms
+    listed = do(harness, OTHER, rooms.list_rooms, wire.ListRooms()).rooms
     assert room not in [view.id for view in listed]
-    assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)) is Code.ARCHIVED
-    archive(stage, OWNER, room, archived=False)
-    assert [frame.room.archived for frame in sent_events(stage)[OBSERVER]] == [False]
-    assert do(stage, OTHER, rooms.join_room, wire.JoinRoom(room)).room.joined
+    assert do(harness, OTHER, rooms.join_room, wire.JoinRoom(room)) is Code.ARCHIVED
+    archive(harness, OWNER, room, archived=False)
+    assert [frame.room.archived for frame in sent_events(harness)[OBSERVER]] == [False]
+    assert do(harness, OTHER, rooms.join_room, wire.JoinRoom(room)).room.joined
 
 
-def test_archiving_again_sends_nothing(stage: Scene) -> None:
-    archive(stage, OWNER, ROOM)
-    stage.service.core.take_outputs()
-    assert archive(stage, OWNER, ROOM) == wire.Done()
-    assert sent_events(stage) == {}
+def test_archiving_again_sends_nothing(harness: DeletionHarness) -> None:
+    archive(harness, OWNER, ROOM)
+    harness.service.core.take_outputs()
+    assert archive(harness, OWNER, ROOM) == wire.Done()
+    assert sent_events(harness) == {}
 
 
-def test_refusal_by_an_archived_room_is_final(stage: Scene) -> None:
-    archive(stage, OWNER, ROOM)
-    message = stage.authors[MEMBER].message("too late", room=ROOM)
+def test_refusal_by_an_archived_room_is_final(harness: DeletionHarness) -> None:
+    archive(harness, OWNER, ROOM)
+    message = harness.authors[MEMBER].message("too late", room=ROOM)
     codes = []
     for now, archived in ((1.0, False), (2.0, False)):
-        stage.commit(MEMBER, message, now)
-        decided = [frame for frame in sent_events(stage)[MEMBER] if isinstance(frame, wire.Decided)]
+        harness.commit(MEMBER, message, now)
+        decided = [frame for frame in sent_events(harness)[MEMBER] if isinstance(frame, wire.Decided)]
         codes += [receipt.code for frame in decided for receipt in frame.receipts]
-        archive(stage, OWNER, ROOM, archived)
+        archive(harness, OWNER, ROOM, archived)
     assert codes == [Code.ROOM_ARCHIVED] * 2
-    assert say(stage, MEMBER, ROOM, 3.0) == [0]
+    assert say(harness, MEMBER, ROOM, 3.0) == [0]
 
 
-def test_deleted_room_releases_its_name_and_its_share_of_the_limit(stage: Scene) -> None:
-    stage.service.config = replace(stage.service.config, rooms_total=4)
-    room = new_room(stage, OWNER)
-    assert do(stage, OWNER, rooms.create_room, wire.CreateRoom("x", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)) is (
+def test_deleted_room_releases_its_name_and_its_share_of_the_limit(harness: DeletionHarness) -> None:
+    harness.service.config = replace(harness.service.config, rooms_total=4)
+    room = new_room(harness, OWNER)
+    assert do(harness, OWNER, rooms.create_room, wire.CreateRoom("x", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING)) is (
         Code.LIMIT_REACHED
     )
-    delete(stage, OWNER, room)
-    assert new_room(stage, MEMBER) != room
+    delete(harness, OWNER, room)
+    assert new_room(harness, MEMBER) != room
 
 
-def test_simultaneous_deletions_delete_once(stage: Scene) -> None:
+def test_simultaneous_deletions_delete_once(harness: DeletionHarness) -> None:
     operation, results = wire.DeleteRooms([ROOM]), dict[str, Any]()
-    run = requests(stage, results, A=(OWNER, administer, operation), B=(MEMBER, administer, operation))
+    run = requests(harness, results, A=(OWNER, administer, operation), B=(MEMBER, administer, operation))
     for name, what in (("A", "start"), ("B", "start"), ("A", "do"), ("B", "do"), ("A", "go on"), ("B", "go on")):
         run.step(name, what)
     assert results == {"A": wire.Done(), "B": Code.NOT_FOUND}
-    assert [len(events) for events in sent_events(stage).values()] == [1, 1, 1]
+    assert [len(events) for events in sent_events(harness).values()] == [1, 1, 1]
 
 
-def test_room_deleted_before_the_creation_answer_is_refused(stage: Scene) -> None:
+def test_room_deleted_before_the_creation_answer_is_refused(harness: DeletionHarness) -> None:
     operation, results = wire.CreateRoom("short-lived", RoomKind.PUBLIC, HistoryPolicy.EVERYTHING), dict[str, Any]()
-    run = requests(stage, results, R=(MEMBER, rooms.create_room, operation))
+    run = requests(harness, results, R=(MEMBER, rooms.create_room, operation))
     run.step("R", "start")
     run.step("R", "do")
-    room = next(row.id for row in stage.service.directory.rooms.values() if row.name == "short-lived")
-    assert delete(stage, OWNER, room) == wire.Done()
+    room = next(row.id for row in harness.service.directory.rooms.values() if row.name == "short-lived")
+    assert delete(harness, OWNER, room) == wire.Done()
     run.step("R", "go on")
     assert results["R"] is Code.NOT_FOUND
-    assert room not in stage.service.core.heads
+    assert room not in harness.service.core.heads

@@ -184,18 +184,18 @@ PLAIN_TYPES: dict[type, type] = {
 
 
 def frame_vectors() -> dict[str, Any]:
-    frames = [_frame(kind, "to server", specimen(kind)) for kind in structs(wire.LiveFromClient)]
+    frames = [_frame(kind, "to server", example(kind)) for kind in structs(wire.LiveFromClient)]
     frames += [
-        _frame(kind, "to server", wire.Request(number, specimen(kind)))
+        _frame(kind, "to server", wire.Request(number, example(kind)))
         for number, kind in enumerate(structs(wire.Operation), start=1)
     ]
     frames += [
-        _frame(kind, "to client", specimen(kind))
+        _frame(kind, "to client", example(kind))
         for union in (wire.LiveFromServer, wire.EventFromServer, wire.Failure)
         for kind in structs(union)
     ]
     frames += [
-        _frame(kind, "to client", wire.Response(number, specimen(kind)))
+        _frame(kind, "to client", wire.Response(number, example(kind)))
         for number, kind in enumerate(structs(wire.Result), start=1)
     ]
     live = [wire.Records(ROOM, [room()[0][0], room()[1][0]], signed_head(2)), wire.Heads([signed_head(2)])]
@@ -216,7 +216,7 @@ def structs(union: Any) -> list[type[msgspec.Struct]]:
     return [member.cls for member in getattr(info, "types", (info,)) if isinstance(member, inspect.StructType)]
 
 
-def specimen(kind: type[msgspec.Struct]) -> Any:
+def example(kind: type[msgspec.Struct]) -> Any:
     """A frame of this kind with every field filled in."""
     return _made(inspect.type_info(kind), "")
 

@@ -62,11 +62,11 @@ from tests.explorer.orders import Gate, Kind, Run
 from tests.support.memory_store import MemoryDatabase, MemoryStore, MemoryTransaction
 from tests.support.rig import DAY_MS, LOG_ID, LOG_KEY, LOG_PUBLIC, Author, Rig, make_author
 
-OWNER, MEMBER, THIRD, CHIEF = 1, 2, 3, 4
+OWNER, MEMBER, THIRD, ADMINISTRATOR = 1, 2, 3, 4
 GENERAL, ROOM, LOUNGE = 1, Rig.PRIVATE, 10
 # MEMBER's second device, and one of which the certificate has run out; one that is to be enrolled.
 PHONE, TABLET, NEWCOMER = make_author(8), make_author(10), make_author(9)
-CHIEFS = Author(CHIEF, make_author(11).key)
+ADMINISTRATOR_DEVICE = Author(ADMINISTRATOR, make_author(11).key)
 # Sessions by number: OWNER's, MEMBER's on his first and second device.
 SESSIONS = {1: (OWNER, make_author(OWNER)), 2: (MEMBER, make_author(MEMBER)), 4: (MEMBER, PHONE)}
 CODE, INVITE = "12345678", "ABCD-EFGH-JKMN-PQRS"
@@ -105,10 +105,10 @@ def _template() -> MemoryDatabase:
     rig = Rig()
     database = rig.database
     database.users[MEMBER] = replace(database.users[MEMBER], role=Role.MODERATOR, email="old@example.org")
-    database.users[CHIEF] = UserRow(CHIEF, "user4", "user4", "", "", Role.ADMINISTRATOR, False, 0, 0)
+    database.users[ADMINISTRATOR] = UserRow(ADMINISTRATOR, "user4", "user4", "", "", Role.ADMINISTRATOR, False, 0, 0)
     for user in database.users.values():
         database.users[user.id] = replace(user, password_hash=password_of(user.id))
-    for author, user, days in ((PHONE, MEMBER, 3), (TABLET, MEMBER, 0), (CHIEFS, CHIEF, 3)):
+    for author, user, days in ((PHONE, MEMBER, 3), (TABLET, MEMBER, 0), (ADMINISTRATOR_DEVICE, ADMINISTRATOR, 3)):
         database.devices[author.device] = _device(author, user, days)
     for device in database.devices.values():
         database.devices[device.id] = replace(device, certificate=_certificate(device.public_key, device.user, 3))
@@ -117,7 +117,7 @@ def _template() -> MemoryDatabase:
     since_joining = wire.HistoryPolicy.SINCE_JOINING
     database.rooms[LOUNGE] = RoomRow(LOUNGE, "lounge", RoomKind.PUBLIC, since_joining, OWNER, 0, head)
     database.records[LOUNGE] = []
-    for room, user in ((GENERAL, CHIEF), (LOUNGE, OWNER), (LOUNGE, THIRD)):
+    for room, user in ((GENERAL, ADMINISTRATOR), (LOUNGE, OWNER), (LOUNGE, THIRD)):
         database.memberships[(room, user)] = MembershipRow(room, user, 0, 1, 0, 0)
     rig.start()
     rig.sequencer.commit(rig.store, [rig.submission(_said(room, user)) for room in (ROOM, LOUNGE) for user in (1,)], 1)
@@ -212,15 +212,15 @@ class Client(ClientConnection):
     """A connection with what its client knows. `rooms`: those it believes to be in (True) or may join (False).
     `password`: the one at the log-in."""
 
-    def __init__(self, stage: "Stage", number: int) -> None:
-        super().__init__(cast(ConnectionOwner, stage.service), number, "10.0.0.9")
+    def __init__(self, harness: "ServerHarness", number: int) -> None:
+        super().__init__(cast(ConnectionOwner, harness.service), number, "10.0.0.9")
         self._frames = wire.FrameReader()
-        self._stage = stage
+        self._harness = harness
         self._transport = ClientEnd(self._take)  # type: ignore[assignment]
         self.challenge = b"c"
         self.password = ""
         self.rooms: dict[int, bool] = {}
-        stage.service.connections.add(self)
+        harness.service.connections.add(self)
 
     @property
     def ended(self) -> bool:
@@ -229,7 +229,7 @@ class Client(ClientConnection):
 
     def _take(self, octets: bytes) -> None:
         for encoded in self._frames.feed_untrusted(octets):
-            self._stage.hear(self, _decode(encoded))
+            self._harness.hear(self, _decode(encoded))
 
 
 @functools.cache
@@ -255,16 +255,16 @@ _CORE = CoreConfig()
 
 
 class _Entropy:
-    """What a stage draws: others for each request, the same in every order."""
+    """What a harness draws: others for each request, the same in every order."""
 
-    def __init__(self, stage: "Stage") -> None:
-        self._stage = stage
+    def __init__(self, harness: "ServerHarness") -> None:
+        self._harness = harness
 
     def token_bytes(self, octets: int) -> bytes:
-        return self._stage.draw(octets)
+        return self._harness.draw(octets)
 
     def randbits(self, count: int) -> int:
-        return int.from_bytes(self._stage.draw(16)[::-1], "big") % (1 << count)
+        return int.from_bytes(self._harness.draw(16)[::-1], "big") % (1 << count)
 
 
 class _Service(RequestContext, eq=False, kw_only=True):
@@ -272,13 +272,13 @@ class _Service(RequestContext, eq=False, kw_only=True):
 
     outgoing: Any
     pages: Any
-    stage: Any
+    harness: Any
 
     async def read(self, work: Callable[[], Any]) -> Any:
         return await Gate(work, Kind.READ)
 
     def background(self, work: Coroutine[Any, Any, Any]) -> Any:
-        self.stage.beside(work)
+        self.harness.beside(work)
 
     def count(self, reason: str, number: int = 1) -> None:
         """Nobody looks at it."""
@@ -333,16 +333,16 @@ class _Service(RequestContext, eq=False, kw_only=True):
         self.core.committed(outcome, NOW)
 
 
-def _make_service(stage: "Stage", setting: Setting) -> _Service:
+def _make_service(harness: "ServerHarness", setting: Setting) -> _Service:
     now, wall_ms = (lambda: NOW), (lambda: WALL_MS)
-    config = _config(setting, len(stage.database.rooms))
-    directory = Directory(stage.store.snapshot())
+    config = _config(setting, len(harness.database.rooms))
+    directory = Directory(harness.store.snapshot())
     sequencer = Sequencer(directory, LOG_KEY, _CORE)
     core = ServerCore(_CORE, directory, [sequencer.sign(room.id, room.head) for room in directory.rooms.values()], 0.0)
-    entropy: Any = _Entropy(stage)
+    entropy: Any = _Entropy(harness)
     notices = EventNotifier(core, directory, sequencer, now)
     connections = ConnectionTable(core, now, wall_ms, entropy, SEAL_LIMITS)
-    writer: Any = SimpleNamespace(transact=stage.transact, latency=0.0)
+    writer: Any = SimpleNamespace(transact=harness.transact, latency=0.0)
     setup = SetupCode(bytes(SETUP_RANDOM_OCTETS))
     sources = FigureSources(
         config=config,
@@ -376,7 +376,7 @@ def _make_service(stage: "Stage", setting: Setting) -> _Service:
     }
     return _Service(
         config=config,
-        store=stage.store,
+        store=harness.store,
         log_public_key=LOG_PUBLIC,
         directory=directory,
         core=core,
@@ -395,7 +395,7 @@ def _make_service(stage: "Stage", setting: Setting) -> _Service:
         status=partial(status, sources),
         outgoing=Outgoing(now),
         pages=FairSemaphore(100, 100),
-        stage=stage,
+        harness=harness,
         **fakes,
     )
 
@@ -435,7 +435,7 @@ class _Mailer:
         """Nobody reads it."""
 
 
-class Stage:
+class ServerHarness:
     """One run. `committing(who, touched)` is called before each commit that changes something, `heard(who, client,
     frame)` when a client gets a frame; `who` is the one of the run's requests that did it."""
 
@@ -465,7 +465,7 @@ class Stage:
         self.service.core.subscribe(number, [room for room, joined in client.rooms.items() if joined])
         return client
 
-    def stranger(self, number: int) -> Client:
+    def unauthenticated(self, number: int) -> Client:
         """A connection that is not logged in."""
         self.clients[number] = client = Client(self, number)
         return client
@@ -519,7 +519,7 @@ _sign_head = functools.lru_cache(4096)(sign_head)
 
 
 @contextmanager
-def staged() -> Iterator[None]:
+def without_signatures() -> Iterator[None]:
     """Signatures are not the subject: proofs are taken as given, certificates are not signed."""
     unsigned = lambda _key, body: Certificate(encode(body), bytes(64))  # noqa: E731
     with ExitStack() as stack:
