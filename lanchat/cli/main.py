@@ -11,6 +11,7 @@ from lanchat.cli.exit_codes import code_of
 from lanchat.i18n import _, set_language
 from lanchat.terminal.arguments import language_of, one_line
 from lanchat.terminal.exits import DONE, FAILED, CliError
+from lanchat.terminal.failure_window import show_failure
 from lanchat.terminal.output import OutputClosed, OutputWriter, abandon_stdout, prepare_streams
 
 if TYPE_CHECKING:
@@ -49,10 +50,7 @@ def run(argv: Sequence[str], make_client: "ClientFactory | None" = None) -> int:
 def _fail(text: str, code: int) -> int:
     """Say it in one line. A line that nobody can read is no reason to fail otherwise."""
     OutputWriter(False).warn(f"lanchat: {one_line(text)}")
-    if sys.__stderr__ is None:  # a program without a console
-        from lanchat.cli.commands.window import show_failure
-
-        show_failure(text)
+    show_failure(text)
     return code
 
 

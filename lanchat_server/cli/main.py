@@ -31,9 +31,11 @@ from lanchat.terminal.arguments import (
     whole_number,
 )
 from lanchat.terminal.exits import DONE, FAILED, CliError
+from lanchat.terminal.failure_window import show_failure
 from lanchat.terminal.output import OutputClosed, OutputWriter, abandon_stdout, prepare_streams, shown
 from lanchat_server import config, logs
 from lanchat_server.cli import importing
+from lanchat_server.cli.url_arguments import url_in_file, url_or_file
 from lanchat_server.config import ConfigError, ServerConfig
 
 if TYPE_CHECKING:
@@ -86,25 +88,12 @@ def _run_options(parser: Parser) -> None:
     add("--log-level", _("how much to log on stderr"), choices=config.LOG_LEVELS)
 
 
-def _url_in(file: str) -> str:
-    """The database URL in the first line of a file, for argparse."""
-    try:
-        lines = file_path(file).read_text(encoding="utf-8-sig").splitlines()
-        return config.database_url(lines[0] if lines else "")
-    except OSError as error:
-        reason = os_error_text(error)
-        raise argparse.ArgumentTypeError(_("cannot read {file}: {reason}").format(file=file, reason=reason)) from None
-    except ValueError as error:  # UnicodeDecodeError is one, too
-        expected = error if not isinstance(error, UnicodeError) else _("UTF-8 text")
-        raise argparse.ArgumentTypeError(_("must be {expected}").format(expected=expected)) from None
-
-
 def _init_db(parser: Parser) -> None:
     text = _("an account that may create databases and users; without it the database exists already")
     url = parser.add_mutually_exclusive_group()
     url.add_argument("--admin-url", metavar="URL", type=_reader(config.database_url), help=text)
     text = _("the same, as the first line of a file: what is typed can be read by others of this computer")
-    url.add_argument("--admin-url-file", metavar="FILE", dest="admin_url", type=_url_in, help=text)
+    url.add_argument("--admin-url-file", metavar="FILE", dest="admin_url", type=url_in_file, help=text)
     text = _("only connect, look at rights and say whether it will go well")
     parser.add_argument("--dry-run", action="store_true", help=text)
 
@@ -123,12 +112,9 @@ def _restore(parser: Parser) -> None:
 
 
 def _copy(parser: Parser) -> None:
-    def url(text: str) -> str:
-        return _url_in(text[1:]) if text.startswith("@") else str(_reader(config.database_url)(text))
-
     text = _("the URL of the database to copy; @FILE: the first line of a file, which others cannot read")
-    parser.add_argument("source", metavar="FROM", type=url, help=text)
-    parser.add_argument("target", metavar="TO", type=url, help=_("the URL of an empty database, or @FILE"))
+    parser.add_argument("source", metavar="FROM", type=url_or_file, help=text)
+    parser.add_argument("target", metavar="TO", type=url_or_file, help=_("the URL of an empty database, or @FILE"))
 
 
 def _stop(parser: Parser) -> None:
@@ -352,6 +338,8 @@ def _refuse(options: argparse.Namespace, reason: str) -> int:
     """The exit code of a command whose configuration cannot be used."""
     from lanchat_server.cli.service import is_managed, refuse_start
 
+    if options.command == "window":
+        show_failure(reason)
     return refuse_start(options, reason) if is_managed(options) else fail(reason)
 
 

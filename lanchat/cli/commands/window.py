@@ -41,17 +41,3 @@ def open_window(options: argparse.Namespace) -> int:
             raise
         text = _("The display {name} cannot be used; in a terminal use lanchat chat ROOM")
         raise CliError(FAILED, text.format(name=os.environ.get("DISPLAY", ""))) from None
-
-
-def show_failure(text: str) -> None:
-    """Says why the program ends in a window, where there is no console for it."""
-    try:
-        import tkinter
-        from tkinter import messagebox
-
-        root = tkinter.Tk()
-    except Exception:  # ImportError, TclError: then nobody can be told
-        return
-    root.withdraw()
-    messagebox.showerror("LAN Chat", text)
-    root.destroy()
