@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from nacl import bindings
 from nacl.exceptions import InvalidkeyError
 
+from lanchat.protocol.text.cleaning import normal
 from lanchat.protocol.text.names import password_form
 
 P = ParamSpec("P")
@@ -88,7 +89,7 @@ class PasswordHasher:
 
         `stored` None (no such user) or damaged: False after the same work, so that time does not tell who exists.
         """
-        return await self._run(self._verify, _octets(password), stored)
+        return await self._run(self._verify, password, stored)
 
     def needs_rehash(self, stored: str) -> bool:
         """Whether `stored` was made with other parameters than those in use, or of a password's MD5."""
@@ -99,9 +100,12 @@ class PasswordHasher:
         """End the threads; waits for the hash that is being computed."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _verify(self, password: bytes, stored: str | None) -> bool:
+    def _verify(self, password: str, stored: str | None) -> bool:
         found = _parse(stored)
-        return _matches(password, found or self._nobody) and found is not None
+        # The original program counted what nobody sees. Both are tried for everybody, so that time tells nothing.
+        forms = {_octets(password), normal("NFC", password).encode("utf-8", "surrogatepass")}
+        matching = [form for form in forms if _matches(form, found or self._nobody)]
+        return bool(matching) and found is not None
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         # Most callers wait here, not in the pool's queue: there a cancelled one would stay until its turn.

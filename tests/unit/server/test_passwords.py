@@ -194,7 +194,19 @@ def test_closed_hasher_raises_an_error(fast_hasher: PasswordHasher) -> None:
 class TestImported:
     """Of the MD5 of a password."""
 
-    @pytest.mark.parametrize("password", ["12345", "correct horse", "пароль", "pass with spaces", ""])
+    @pytest.mark.parametrize(
+        "password",
+        [
+            "12345",
+            "correct horse",
+            "пароль",
+            "pass with spaces",
+            "",
+            "👨\u200d👩\u200d👧 family",
+            "❤\ufe0f",
+            "a\u00a0b",
+        ],
+    )
     def test_wrapped_md5_is_verified_by_the_password(self, fast_hasher: PasswordHasher, password: str) -> None:
         stored = run(fast_hasher.wrap_md5(hashlib.md5(password.encode()).hexdigest()))
         assert run(fast_hasher.verify(password, stored))
