@@ -32,7 +32,7 @@ from lanchat.platform.disk.files import make_private_folder, read_private, readi
 from lanchat.protocol.codec import U63, Key16, Key32
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
-from lanchat_server.maintenance import key_swap
+from lanchat_server.maintenance import key_swap, last_lease
 from lanchat_server.maintenance.reserve import DiskReserve
 from lanchat_server.store import SqlStore, dump, open_store
 from lanchat_server.store.soundness import ConsistencyCheck
@@ -153,12 +153,13 @@ def restore(
         store = open_store(url, data_dir, command=True)
         try:
             store.claim_lease()
+            known = last_lease.newest_epoch(data_dir, contents.log)
             with store.replacing() as connection:
                 if agree is not None:
                     force = agree(_plan(connection, contents, store, keys))
                     if not force:
                         raise StoreError(_("Nothing was restored"))
-                summary = _fill(connection, archive, manifest, store, force)
+                summary = _fill(connection, archive, manifest, store, known, force)
                 key_swap.stage(keys, summary.log, _archived_keys(archive))
             key_swap.settle(keys, summary.log)
             return summary
@@ -322,13 +323,19 @@ def _plan(connection: Connection, contents: BackupContents, store: SqlStore, key
 
 
 def _fill(
-    connection: Connection, archive: zipfile.ZipFile, manifest: BackupManifest, store: SqlStore, force: bool
+    connection: Connection,
+    archive: zipfile.ZipFile,
+    manifest: BackupManifest,
+    store: SqlStore,
+    known: int,
+    force: bool,
 ) -> BackupSummary:
+    """`known`: the newest epoch that this log had here, in a database that may be gone."""
     there = _summary(connection, store.log)
     if not force and (there.users or there.messages):
         raise StoreError(_not_empty(store.address))
     seen = store.log.epoch if store.log.log_id == manifest.log_id else 0
-    log = LogState(manifest.log_id, max(seen, manifest.epoch) + 1)
+    log = LogState(manifest.log_id, max(seen, manifest.epoch, known) + 1)
     dump.clear(connection)
     for table in dump.TABLES:
         dump.write_rows(connection, table, _rows(archive, table))

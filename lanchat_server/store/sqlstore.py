@@ -173,6 +173,11 @@ class SqlStore:
         """Of the lease that was taken: one more with each server and command that takes it."""
         return self._writing.incarnation
 
+    @property
+    def lease_mark(self) -> tuple[int, int] | None:
+        """Incarnation and count of the lease after the last commit that is known; None: none was taken."""
+        return self._writing.mark
+
     def check_lease(self) -> None:
         """Raise Fenced when somebody else has taken the lease since."""
         with self.reading() as connection:

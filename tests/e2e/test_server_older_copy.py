@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.protocol import wire
+from lanchat_server.maintenance.last_lease import LAST_LEASE_FILE
 from tests.support.mariadb import MariaDB
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
@@ -51,6 +52,30 @@ def test_server_stops_when_its_sqlite_file_is_replaced(tmp_path: Path) -> None:
         (tmp_path / "copy").rename(file)
         assert_refused(client, client.rooms["general"])
         assert_stopped(server, "replaced or changed by another program")
+
+
+def test_next_start_refuses_the_older_copy(tmp_path: Path) -> None:
+    """A service manager starts it again by itself."""
+    data = tmp_path / "data"
+    with ServerProcess(data) as server, RawClient(server.port) as client:
+        client.register("anna")
+        (file,) = data.glob("*.sqlite3")
+        source, copy = sqlite3.connect(file), sqlite3.connect(tmp_path / "copy")
+        source.backup(copy)
+        source.close()
+        copy.close()
+        assert client.say(client.rooms["general"], "kept").seq == 1
+        (tmp_path / "copy").rename(file)
+        assert_refused(client, client.rooms["general"])
+        assert_stopped(server, "replaced or changed by another program")
+        with pytest.raises(RuntimeError, match="older than this server left it"):
+            server.restart()
+        (data / LAST_LEASE_FILE).unlink()
+        with server.restart() as again:
+            assert again.stop() == 0
+        # As it was left, it is taken.
+        with again.restart() as third:
+            assert third.stop() == 0
 
 
 def test_other_program_reading_the_database_does_not_disturb_it(tmp_path: Path) -> None:

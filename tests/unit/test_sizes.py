@@ -21,7 +21,7 @@ FILES = {
     "lanchat/app/account_session.py": (570, "each event of the core becomes an event of the API in one place"),
     "lanchat_server/core/hub.py": (500, "what is done for a message or a batch, one after the other"),
     "lanchat_server/service/lifecycle/server.py": (
-        450,
+        454,
         "a server's terms from the first port to the last, with a standby's",
     ),
     "lanchat_server/window/view.py": (430, "the whole of the server's window"),
@@ -33,7 +33,7 @@ FUNCTIONS = {
     "lanchat/ui/menus/menus.py::message_menu": (48, "a menu as data, an entry in a line or two"),
     "lanchat_server/core/accounts.py::update_user": (44, "each column of an account once"),
     "lanchat_server/service/lifecycle/server.py::_run": (
-        52,
+        53,
         "the order in which a server starts, and ends the other way round",
     ),
 }

@@ -31,7 +31,7 @@ from lanchat_server.admin.channel import AdminChannel
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.ports import StoreError
-from lanchat_server.maintenance import key_swap
+from lanchat_server.maintenance import key_swap, last_lease
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.keys import ServerKeys, load_or_create
@@ -45,7 +45,7 @@ from lanchat_server.service.reporting.metrics import Exporter
 from lanchat_server.service.reporting.supervisor import Supervisor
 from lanchat_server.service.service import CLOSE_PATIENCE, Service
 from lanchat_server.service.upkeep.erasing import erase_deleted
-from lanchat_server.service.upkeep.leasing import LeasePromise, keep_lease
+from lanchat_server.service.upkeep.leasing import LeasePromise, keep_lease, remember_lease
 from lanchat_server.service.upkeep.memory import share_arenas
 from lanchat_server.service.upkeep.reindexing import index_anew
 from lanchat_server.store import SqlStore, open_store
@@ -201,7 +201,7 @@ async def _run(
 ) -> bool:
     config = _with_room(config)
     share_arenas()
-    _finish_restore(config, store)
+    await _check_database(config, store)
     keys = load_or_create(config.data_dir)
     leased = asyncio.get_running_loop().time()
     directory = await _take_lease(config, store, keys, free)
@@ -232,6 +232,7 @@ async def _run(
         _handle_signals(term.stopped, stack)
         lease = keep_lease(service.promise, service.writer, service.tasks, service.now, term.end_expired)
         stack.callback(service.background(lease).cancel)
+        stack.callback(service.background(remember_lease(config.data_dir, store)).cancel)
         stack.callback(service.background(index_anew(service.writer, service.now, service.indexing)).cancel)
         stack.callback(service.background(erase_deleted(service.writer, service.now, service.context.to_erase)).cancel)
         service.wake()
@@ -276,12 +277,15 @@ def _with_room(config: ServerConfig) -> ServerConfig:
 async def _close(service: Service, store: SqlStore, term: Term) -> None:
     if not await service.close(EXPIRED_PATIENCE if term.expired else CLOSE_PATIENCE):
         store.abandon()
+    last_lease.remember(service.context.config.data_dir, store)
 
 
-def _finish_restore(config: ServerConfig, store: SqlStore) -> None:
+async def _check_database(config: ServerConfig, store: SqlStore) -> None:
+    """That it is no older copy; a restore that was cut short is finished. Raises StartError."""
     try:
+        last_lease.check(config.data_dir, store, await asyncio.to_thread(store.lease_holder))
         key_swap.settle(config.data_dir / "keys", store.log)
-    except OSError as error:
+    except (OSError, StoreError) as error:
         raise StartError(str(error)) from error
 
 

@@ -4,16 +4,21 @@ run out (store/transactions/claiming.py has the rule)."""
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.ports import StoreError, Transaction
+from lanchat_server.maintenance import last_lease
 from lanchat_server.service.work.tasks import BackgroundTasks
 from lanchat_server.service.work.writer import Writer
+from lanchat_server.store import SqlStore
 from lanchat_server.store.transactions.claiming import SERVES, ServerTerms
 
 # Seconds. Each transaction counts as a sign of life; one of its own is made when there was none for so long.
 RENEWAL = 0.5
 _LOOK = 0.25
+# Between two notes of how far the lease has come.
+REMEMBERED = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +50,13 @@ class LeasePromise:
             standby = tx.renew_lease(self.serves_ms)
         self.standby = standby
         return together(tx.log_octets())
+
+
+async def remember_lease(data_dir: Path, store: SqlStore) -> None:
+    """Until cancelled: notes how far the lease has come, for the next start of a server that is killed."""
+    while True:
+        await asyncio.to_thread(last_lease.remember, data_dir, store)
+        await asyncio.sleep(REMEMBERED)
 
 
 async def keep_lease(

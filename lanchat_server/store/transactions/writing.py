@@ -84,6 +84,12 @@ class WriteSession:
         """Of the lease that was taken last; 0: none was."""
         return self._incarnation or 0
 
+    @property
+    def mark(self) -> tuple[int, int] | None:
+        """Of the lease: its incarnation, and the least count that it may have; None: none was taken."""
+        counts = self._counts
+        return (self._incarnation, min(counts)) if self._incarnation is not None and counts else None
+
     def take_lease(self, holder: str, now_ms: int, terms: ServerTerms | None = None) -> int:
         """See lanchat_server.core.ports.Store. `terms`: of a server; None: of a command."""
         with self._engine.connect().execution_options(**{WRITES: True}) as connection:
