@@ -454,6 +454,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/platform/programs/instance.py": "WISH_MAX _LINE_MAX _PLACE_MAX",
         "lanchat/store/policy.py": "POLICY_MAX",
         "lanchat_server/service/lifecycle/standby.py": "_HOLDER_MAX",
+        "lanchat_server/maintenance/last_lease.py": "_OCTETS_MAX",
         "lanchat/terminal/line_editor.py": "_SEQUENCE_MAX",
         "lanchat/terminal/prompts.py": "PASSWORD_FILE_MAX",
         "lanchat/platform/network/segmentation.py": "TOGETHER_MAX",
