@@ -9,9 +9,9 @@ import contextlib
 from pathlib import Path
 
 import msgspec
-from lanchat.platform.disk.files import read_private, replace_file
 
 from lanchat.i18n import _
+from lanchat.platform.disk.files import read_private, replace_file
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store import SqlStore
