@@ -60,10 +60,10 @@ UNDOCUMENTED_MODULES = re.compile(
 )
 # Names without an underscore that the libraries do not document.
 UNDOCUMENTED_NAMES = {
-    "dispatch": "sqlalchemy: events of a connection",
+    "dispatch": "sqlalchemy: events of an engine",
     "instance": "sqlalchemy: DBAPIError.instance",
 }
-_UNDOCUMENTED_OF = {"dispatch": "connection", "instance": "DBAPIError"}
+_UNDOCUMENTED_OF = {"dispatch": "connection.engine", "instance": "DBAPIError"}
 
 
 def is_private(name: str) -> bool:
@@ -240,7 +240,7 @@ def test_each_use_has_a_test_for_library_changes() -> None:
         ("import argparse\nargparse._ = print", "argparse._"),
         ("from ssl import SSLContext\nSSLContext.options = 0", "SSLContext.options"),
         ("import os\nos._execvpe('a', [], {})", "_execvpe"),
-        ("def f(connection):\n    connection.dispatch.commit()", "dispatch"),
+        ("def f(connection):\n    connection.engine.dispatch.commit()", "dispatch"),
     ],
 )
 def test_planted_use_is_found(source: str, name: str) -> None:
