@@ -33,7 +33,7 @@ _SECRETS = ("pass", "pwd", "secret", "token")
 # As clients of databases take it; what begins so and is long is an option with a hyphen too few.
 _ATTACHED_PASSWORD = re.compile("-p(?!ass|ort|rofile|ublic|olicy).")
 # Of any kind that databases have, alone or behind an option.
-_DATABASE_URL = re.compile("(?:-[^=]*=)?(?:mysql|mariadb|postgres)[a-z0-9+]*:", re.IGNORECASE)
+_DATABASE_URL = re.compile("(?:-[^=]*=)?(?:mysql|mariadb|postgres)[a-z0-9+]*:/", re.IGNORECASE)
 ARGPARSE = (
     N_("usage: "),
     N_("options"),

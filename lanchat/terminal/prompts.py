@@ -175,6 +175,10 @@ class PasswordSource:
             print(_("These two differ"), file=sys.stderr)
 
 
+class UnreadableInput(Exception):
+    """Standard input is open, and reading it fails; the reason in the person's language."""
+
+
 class TypedLines:
     """Lines from standard input as they come: from a pipe, or from a person who edits them at a terminal while others'
     lines are printed above. Event loop's thread only."""
@@ -183,7 +187,7 @@ class TypedLines:
 
     def __init__(self, printed: deque[str]) -> None:
         """`printed`: the newest lines on the screen, kept by whoever prints."""
-        self._lines: asyncio.Queue[str | ProtocolError | None] = asyncio.Queue()
+        self._lines: asyncio.Queue[str | ProtocolError | UnreadableInput | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         edits = sys.platform != "win32" and has_terminal()
         self._typing = Typing(self.PROMPT, self._take, printed) if edits else None
@@ -192,9 +196,9 @@ class TypedLines:
 
     async def next(self) -> str | None:
         """The next line; None at the end of input, and after that for ever. Raises ProtocolError for one that is no
-        text."""
+        text, and UnreadableInput, after which there is nothing more."""
         line = await self._lines.get()
-        if isinstance(line, ProtocolError):
+        if isinstance(line, ProtocolError | UnreadableInput):
             raise line
         if line is None:
             self._lines.put_nowait(None)
@@ -219,16 +223,20 @@ class TypedLines:
                 self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
                 if line is None:
                     return
-                if isinstance(line, ProtocolError) and "UTF-16" in str(line):  # what follows cannot be told apart
+                is_utf_16 = isinstance(line, ProtocolError) and "UTF-16" in str(line)
+                if is_utf_16 or isinstance(line, UnreadableInput):  # what follows cannot be told apart, or had
                     self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
                     return
 
-    def _read_line(self) -> str | ProtocolError | None:
+    def _read_line(self) -> str | ProtocolError | UnreadableInput | None:
+        terminal = has_terminal()
         try:
-            if has_terminal():
+            if terminal:
                 return input(self.PROMPT)
             octets = sys.stdin.buffer.readline()
-        except (EOFError, OSError, ValueError, AttributeError):
+        except OSError as error:
+            return None if terminal else UnreadableInput(os_error_text(error))
+        except (EOFError, ValueError, AttributeError):
             return None
         try:
             return decode_text_untrusted(octets).rstrip("\r\n") if octets else None

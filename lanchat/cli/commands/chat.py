@@ -22,9 +22,9 @@ from lanchat.i18n.input_rules import not_text
 from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.cleaning import clean_text
-from lanchat.terminal.exits import DONE, NOT_STORED, USAGE, CliError
+from lanchat.terminal.exits import DONE, FAILED, NOT_STORED, USAGE, CliError
 from lanchat.terminal.output import OutputWriter, shown
-from lanchat.terminal.prompts import TypedLines, has_terminal, terminal_kept
+from lanchat.terminal.prompts import TypedLines, UnreadableInput, has_terminal, terminal_kept
 from lanchat.wording.problems import details_text, error_text
 
 HISTORY = 20
@@ -161,6 +161,10 @@ class Conversation:
             except ProtocolError as error:
                 self._failed = USAGE
                 self._output.warn(_("A line was not sent: {reason}").format(reason=not_text(error)))
+            except UnreadableInput as error:
+                self._failed = FAILED
+                self._output.warn(_("Standard input cannot be read: {reason}").format(reason=error))
+                return
             except api.CommandError as error:
                 if not has_terminal():
                     self._failed = code_of(error)

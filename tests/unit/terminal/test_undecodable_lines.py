@@ -1,7 +1,9 @@
 """Lines of a pipe that are no UTF-8, as programs of Windows write them: refused, never altered."""
 
 import asyncio
+import errno
 import io
+import os
 import sys
 from collections import deque
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ import pytest
 
 from lanchat.cli.commands.chat import Conversation
 from lanchat.protocol.errors import ProtocolError
-from lanchat.terminal.exits import USAGE
+from lanchat.terminal.exits import FAILED, USAGE
 from lanchat.terminal.prompts import TypedLines
 
 
@@ -72,6 +74,35 @@ def test_a_refused_line_is_told_and_counts_as_wrong_use(monkeypatch: pytest.Monk
     chat = asyncio.run(run())
     assert (taken, chat._failed, len(warned)) == (["ok"], USAGE, 1)
     assert "UTF-8" in warned[0]
+
+
+class BrokenPipe(io.BytesIO):
+    """One line, then what a file that is open for writing alone, or a broken disk, says."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        if line := super().readline(size):
+            return line
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_unreadable_input_is_no_end_of_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(BrokenPipe(b"one\n"), encoding="utf-8"))
+    warned: list[str] = []
+    taken: list[str] = []
+
+    async def take(line: str) -> bool:
+        taken.append(line)
+        return True
+
+    async def run() -> Any:
+        chat = SimpleNamespace(_failed=0, _output=SimpleNamespace(warn=warned.append), _take=take)
+        async with asyncio.timeout(30):
+            await Conversation._take_lines(cast(Any, chat), TypedLines(deque()))
+        return chat
+
+    chat = asyncio.run(run())
+    assert (taken, chat._failed, len(warned)) == (["one"], FAILED, 1)
+    assert "Standard input cannot be read" in warned[0]
 
 
 def test_on_windows_lines_are_printed_without_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
