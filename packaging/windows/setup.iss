@@ -610,6 +610,7 @@ begin
   if not UninstallSilent then
     Remove := MsgBox(CustomMessage('RemoveData'), mbConfirmation, MB_YESNO or MB_DEFBUTTON2) = IDYES;
   if not Remove then Exit;
+  Log('messages, keys and settings are removed');
   DelTree(ExpandConstant('{localappdata}\lanchat'), True, True, True);
   DelTree(ExpandConstant('{localappdata}\lanchat-server'), True, True, True);
   if IsAdminInstallMode then DelTree(ExpandConstant('{commonappdata}\LAN Chat Server'), True, True, True);

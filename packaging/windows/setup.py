@@ -71,7 +71,8 @@ def freeze(again: bool) -> Path:
 def compiler() -> None:
     """Inno Setup in the kept folder, from its pinned archive."""
     name, digest = (HERE / "inno.txt").read_text().splitlines()[1].split()
-    if (CACHE / "inno" / digest).is_file():
+    mark = digest.replace(":", "-")  # Windows has no such names
+    if (CACHE / "inno" / mark).is_file():
         return
     say("Inno Setup")
     downloads = CACHE / "downloads"
@@ -91,7 +92,7 @@ def compiler() -> None:
         packed.extractall(draft, filter="data")
     shutil.rmtree(CACHE / "inno", ignore_errors=True)
     (draft / "package" / "bin").rename(CACHE / "inno")
-    (CACHE / "inno" / digest).touch()
+    (CACHE / "inno" / mark).touch()
     shutil.rmtree(draft)
 
 
