@@ -12,7 +12,7 @@ from lanchat_server.core.model import Decision
 from lanchat_server.service.requests import rooms
 from tests.support.memory_store import MemoryStore, MemoryTransaction
 from tests.support.rig import Rig
-from tests.unit.server.service.test_room_deletion import OTHER, OWNER, ROOM, Scene, do
+from tests.unit.server.service.test_room_deletion import OTHER, OWNER, ROOM, DeletionHarness, do
 
 MISSING_ROOM = 4711
 
@@ -34,13 +34,13 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[set[tuple[int, int]]]:
 
 @pytest.mark.parametrize("room", [ROOM, MISSING_ROOM])
 def test_subscription_looks_up_others_and_missing_rooms_equally(lookups: list[set[tuple[int, int]]], room: int) -> None:
-    answer = do(Scene(), OTHER, rooms.subscribe, wire.Subscribe([room]))
+    answer = do(DeletionHarness(), OTHER, rooms.subscribe, wire.Subscribe([room]))
     assert answer == wire.Subscribed([], [], [])
     assert {(room, OTHER)} in lookups
 
 
 def test_subscription_of_a_member_needs_no_lookup(lookups: list[set[tuple[int, int]]]) -> None:
-    assert do(Scene(), OWNER, rooms.subscribe, wire.Subscribe([ROOM])).heads
+    assert do(DeletionHarness(), OWNER, rooms.subscribe, wire.Subscribe([ROOM])).heads
     assert lookups == []
 
 
