@@ -54,11 +54,30 @@ CERTIFICATE_FRESH_MS = int(CERTIFICATE_LIFETIME * 1000 * 2 / 3)
 log = logging.getLogger(__name__)
 
 
+class Credentials(msgspec.Struct, eq=False, kw_only=True):
+    """What proves who somebody is, and bounds how often it is tried. `accounts_tried`: by network, those that were made
+    are in the database; `mailer` sends codes; `setup`: the code of the first account."""
+
+    hasher: PasswordHasher
+    throttle: LoginThrottle
+    accounts_tried: Daily[str]
+    mailer: Mailer
+    setup: SetupCode
+
+
+class BackgroundWork(msgspec.Struct, eq=False, kw_only=True):
+    """What goes on beside the event loop. `readers`: threads that read the database; `to_erase`: set when rooms were
+    deleted whose contents are still there."""
+
+    tasks: BackgroundTasks
+    readers: ThreadPool
+    backups: BackupRunner
+    to_erase: asyncio.Event
+
+
 class RequestContext(msgspec.Struct, eq=False, kw_only=True):
-    """Parts of a running server. `now`: steady seconds, the core's clock; `wall_ms`: milliseconds UTC;
-    `accounts_tried`: by network, those that were made are in the database; `readers`: threads that read the
-    database; `to_erase`: set when rooms were deleted whose contents are still there; `status`: figures for
-    administrators, `rooms_above` as in wire.Status."""
+    """Parts of a running server. `now`: steady seconds, the core's clock; `wall_ms`: milliseconds UTC; `status`:
+    figures for administrators, `rooms_above` as in wire.Status."""
 
     config: ServerConfig
     store: Store
@@ -71,28 +90,21 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     writer: Writer
     room_keys: RoomKeys
     connections: ConnectionTable
-    hasher: PasswordHasher
-    throttle: LoginThrottle
-    accounts_tried: Daily[str]
-    mailer: Mailer
+    credentials: Credentials
     metrics: Metrics
-    setup: SetupCode
     entropy: Entropy
     now: Callable[[], float]
     wall_ms: Callable[[], int]
-    tasks: BackgroundTasks
-    readers: ThreadPool
-    backups: BackupRunner
-    to_erase: asyncio.Event
+    work: BackgroundWork
     status: Callable[[int | None], wire.StatusReport]
 
     async def read(self, work: Callable[[], T]) -> T:
         """Run a reading query on a reader thread. Raises StoreError, also when too many wait."""
-        return await self.readers.run(work)
+        return await self.work.readers.run(work)
 
     def background(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run beside; errors are logged."""
-        return self.tasks.run(work)
+        return self.work.tasks.run(work)
 
     def check_disk(self) -> None:
         """For what makes something new. Raises Refused when the disk's reserve is reached."""
@@ -211,12 +223,12 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     def rooms_deleted(self, deleted: Collection[DeletedRoom]) -> None:
         """Tell whom it concerns, erase what they held."""
         self.notices.rooms_deleted(deleted)
-        self.to_erase.set()
+        self.work.to_erase.set()
 
     @property
     def setup_code(self) -> str:
         """What the first account may be made with; empty when there are accounts."""
-        return "" if self.directory.users else self.setup.text
+        return "" if self.directory.users else self.credentials.setup.text
 
 
 # What this server issued does not change: it is looked at once. 1,000 people with two devices: 1 MiB.

@@ -39,7 +39,7 @@ class ServiceHost:
         to its end when whoever waits for it goes away: what is committed has its consequences. A backup is given
         up."""
         work = perform(self, LocalActor(), request)
-        return await (work if OPERATIONS[type(request)].long else self._context.tasks.carry_to_end(work))
+        return await (work if OPERATIONS[type(request)].long else self._context.work.tasks.carry_to_end(work))
 
     @property
     def config(self) -> ServerConfig:
@@ -54,7 +54,7 @@ class ServiceHost:
     @property
     def hasher(self) -> PasswordHasher:
         """The one that log-ins use, with one bound for all who wait."""
-        return self._context.hasher
+        return self._context.credentials.hasher
 
     @property
     def entropy(self) -> Entropy:
@@ -143,7 +143,7 @@ class ServiceHost:
         work = partial(
             make_backup, store, self.config.data_dir, reserve, self.wall_ms(), claimed=claimed, entropy=self.entropy
         )
-        return await self._context.backups.run(work, reserve)
+        return await self._context.work.backups.run(work, reserve)
 
 
 def _connection(actor: Actor) -> ClientConnection | None:

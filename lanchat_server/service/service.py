@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.keys import public_octets
@@ -30,7 +31,7 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
-from lanchat_server.service.context import RequestContext
+from lanchat_server.service.context import BackgroundWork, Credentials, RequestContext
 from lanchat_server.service.environment import ENVIRONMENT, Environment
 from lanchat_server.service.host import BACKUPS_WAITING_MAX
 from lanchat_server.service.keys import ServerKeys
@@ -125,7 +126,7 @@ class Service:
         sequencer: Sequencer,
         environment: Environment,
     ) -> RequestContext:
-        argon2, wall_ms, entropy = config.argon2, environment.clock.wall_ms, environment.entropy
+        wall_ms, entropy = environment.clock.wall_ms, environment.entropy
         notices = EventNotifier(self.core, directory, sequencer, self.now)
         return RequestContext(
             config=config,
@@ -139,20 +140,18 @@ class Service:
             writer=self.writer,
             room_keys=RoomKeys(directory, self.writer, notices, wall_ms, entropy),
             connections=self.connections,
-            hasher=PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers),
-            throttle=LoginThrottle(),
-            accounts_tried=Daily[str](config.accounts_per_day),
-            mailer=Mailer(config.smtp),
+            credentials=_credentials(config, entropy),
             metrics=Metrics(),
-            setup=SetupCode(entropy.token_bytes(SETUP_RANDOM_OCTETS)),
             entropy=entropy,
             now=self.now,
             wall_ms=wall_ms,
-            tasks=self.tasks,
-            readers=environment.make_pool(READERS, "reader", READS_MAX),
-            # One at a time; a stop does not wait for it.
-            backups=BackupRunner(environment.make_pool(1, "backup", BACKUPS_WAITING_MAX)),
-            to_erase=asyncio.Event(),
+            work=BackgroundWork(
+                tasks=self.tasks,
+                readers=environment.make_pool(READERS, "reader", READS_MAX),
+                # One at a time; a stop does not wait for it.
+                backups=BackupRunner(environment.make_pool(1, "backup", BACKUPS_WAITING_MAX)),
+                to_erase=asyncio.Event(),
+            ),
             status=self.status,
         )
 
@@ -174,7 +173,7 @@ class Service:
             started=self.now(),
             now=self.now,
             wall_ms=context.wall_ms,
-            setup=context.setup,
+            setup=context.credentials.setup,
         )
 
     def _make_housekeeping(self, clock: ClockWatch, interval: float) -> HousekeepingContext:
@@ -184,7 +183,7 @@ class Service:
             directory=context.directory,
             writer=self.writer,
             connections=self.connections,
-            throttle=context.throttle,
+            throttle=context.credentials.throttle,
             storage=self._storage,
             promise=self.promise,
             clock=clock,
@@ -220,7 +219,7 @@ class Service:
         """The database was read anew: what it has and nobody was told."""
         self.context.notices.reloaded(changes)
         if changes.deleted:
-            self.context.to_erase.set()
+            self.context.work.to_erase.set()
         self.connections.end_changed(changes)
         self.core.reload_heads(heads, self.now())
         self.wake()
@@ -289,7 +288,7 @@ class Service:
         self._housekeeper.cancel()
         if self._nightly is not None:
             self._nightly.cancel()
-        self.context.backups.give_up()
+        self.context.work.backups.give_up()
         self.core.stop()
         while not self.core.finished and left():
             self.driver.step()
@@ -306,11 +305,11 @@ class Service:
             async with asyncio.timeout_at(end):
                 await self._save_at_end()
         self.driver.cancel()
-        ended = [await threads.close(left()) for threads in (self.writer, self.context.readers)]
+        ended = [await threads.close(left()) for threads in (self.writer, self.context.work.readers)]
         await self._disk_looks.close(min(0.1, left()))
-        await self.context.backups.close(min(2.0, left()))
-        self.context.hasher.close()
-        await asyncio.to_thread(self.context.mailer.close, 2.0)
+        await self.context.work.backups.close(min(2.0, left()))
+        self.context.credentials.hasher.close()
+        await asyncio.to_thread(self.context.credentials.mailer.close, 2.0)
         for connection in self.connections.all():
             connection.abort()
         if not all(ended):
@@ -324,6 +323,17 @@ class Service:
             await save(self._housekeeping)
         except StoreError as error:
             log.warning("receipts could not be saved: %s", error)
+
+
+def _credentials(config: ServerConfig, entropy: Entropy) -> Credentials:
+    argon2 = config.argon2
+    return Credentials(
+        hasher=PasswordHasher(argon2.memory_kib, argon2.time_cost, argon2.parallelism, argon2.workers),
+        throttle=LoginThrottle(),
+        accounts_tried=Daily[str](config.accounts_per_day),
+        mailer=Mailer(config.smtp),
+        setup=SetupCode(entropy.token_bytes(SETUP_RANDOM_OCTETS)),
+    )
 
 
 def _core_config(limits: CoreConfig, config: ServerConfig) -> CoreConfig:

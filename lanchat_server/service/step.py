@@ -33,7 +33,7 @@ class CoreDriver:
         self._core = context.core
         self._connections = context.connections
         self._writer = context.writer
-        self._tasks = context.tasks
+        self._tasks = context.work.tasks
         self._now = context.now
         self._storage = storage
         self._woken = False

@@ -86,8 +86,8 @@ class LoginService:
         directory = Directory(self._store.snapshot())
         self._service = Service(config, self._store, load_or_create(folder), directory, "", lambda: None)
         self._context = context = self._service.context
-        context.hasher.close()
-        context.hasher, context.now = cast(PasswordHasher, self.hasher), lambda: self.now
+        context.credentials.hasher.close()
+        context.credentials.hasher, context.now = cast(PasswordHasher, self.hasher), lambda: self.now
         self._numbers = iter(range(1, 1 << 40))
         self._challenge = secrets.token_bytes(32)
         self._log_id = directory.log.log_id

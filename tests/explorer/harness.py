@@ -366,13 +366,15 @@ def _make_service(harness: "ServerHarness", setting: Setting) -> _Service:
     backup = lambda _work, _reserve: Gate(lambda: wire.BackupMade("made", LOG_ID, 1, 0, 0), Kind.READ)  # noqa: E731
     fakes: Any = {
         "keys": SimpleNamespace(log_key=LOG_KEY, fingerprint="00" * 32),
-        "hasher": _Hasher(setting.scarce),
-        "throttle": SimpleNamespace(delay=lambda *_: 0.0, failed=nothing, succeeded=nothing, seen=nothing),
-        "mailer": _Mailer(),
-        "tasks": None,
-        "readers": None,
-        # Copies the database by a connection of its own: it changes nothing.
-        "backups": SimpleNamespace(run=backup),
+        "credentials": SimpleNamespace(
+            hasher=_Hasher(setting.scarce),
+            throttle=SimpleNamespace(delay=lambda *_: 0.0, failed=nothing, succeeded=nothing, seen=nothing),
+            accounts_tried=Daily(config.accounts_per_day),
+            mailer=_Mailer(),
+            setup=setup,
+        ),
+        # A backup copies the database by a connection of its own: it changes nothing.
+        "work": SimpleNamespace(backups=SimpleNamespace(run=backup), to_erase=asyncio.Event()),
     }
     return _Service(
         config=config,
@@ -385,13 +387,10 @@ def _make_service(harness: "ServerHarness", setting: Setting) -> _Service:
         writer=writer,
         room_keys=RoomKeys(directory, writer, notices, wall_ms, entropy),
         connections=connections,
-        accounts_tried=Daily(config.accounts_per_day),
         metrics=_METRICS,
-        setup=setup,
         entropy=entropy,
         now=now,
         wall_ms=wall_ms,
-        to_erase=asyncio.Event(),
         status=partial(status, sources),
         outgoing=Outgoing(now),
         pages=FairSemaphore(100, 100),

@@ -37,7 +37,7 @@ async def change_password(
         raise Refused(Code.PASSWORD_INVALID, str(error)) from error
     await check_own_password(context, connection, user, operation.old)
     try:
-        password_hash = await context.hasher.hash(operation.new)
+        password_hash = await context.credentials.hasher.hash(operation.new)
     except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
 
@@ -98,7 +98,7 @@ async def set_profile(context: RequestContext, connection: ClientConnection, ope
     context.notices.user_changed(user.id)
     if changed.pending_email and changed.pending_email == email and user.pending_email != email:
         hours = accounts.EMAIL_WAIT_MS // 3_600_000
-        await context.mailer.send_change(changed.email, user.name, email, context.config.name, hours)
+        await context.credentials.mailer.send_change(changed.email, user.name, email, context.config.name, hours)
     return wire.Done()
 
 
@@ -107,7 +107,7 @@ def _change_profile(
 ) -> DirectoryChange[UserRow]:
     """Where an address can be told of another one, that one waits; the present address drops one that waits."""
     directory, present = context.directory, context.directory.users[user_id]
-    waits = bool(email is not None and present.email and email != present.email and context.mailer.enabled)
+    waits = bool(email is not None and present.email and email != present.email and context.credentials.mailer.enabled)
     changed = accounts.update_user(tx, directory, user_id, display_name=display_name, email=None if waits else email)
     if email is None or not waits:
         return changed

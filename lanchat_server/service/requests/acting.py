@@ -93,14 +93,14 @@ async def check_own_password(
 ) -> None:
     """Raise Refused unless this is the password; wrong ones count like those at a log-in."""
     key = name_key(user.name)
-    wait = context.throttle.delay(key, connection.address, context.now())
+    wait = context.credentials.throttle.delay(key, connection.address, context.now())
     if wait:
         raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
     try:
-        right = await context.hasher.verify(password, user.password_hash)
+        right = await context.credentials.hasher.verify(password, user.password_hash)
     except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
     if not right:
-        context.throttle.failed(key, connection.address, context.now())
+        context.credentials.throttle.failed(key, connection.address, context.now())
         raise Refused(Code.BAD_CREDENTIALS, "wrong password")
-    context.throttle.succeeded(key, connection.address, context.now())
+    context.credentials.throttle.succeeded(key, connection.address, context.now())

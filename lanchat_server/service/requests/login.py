@@ -48,7 +48,7 @@ async def hello(context: RequestContext, connection: ClientConnection, operation
         context.log_public_key,
         connection.challenge,
         config.registration,
-        context.mailer.enabled,
+        context.credentials.mailer.enabled,
         Limits(**announced),
         context.wall_ms(),
         _setup(context, connection),
@@ -81,7 +81,7 @@ async def register(context: RequestContext, connection: ClientConnection, operat
     context.check_disk()
     # Counted here too, before the password is hashed: else many at once would all find room.
     network = network_of(connection.address)
-    if wait := context.accounts_tried.take(network, context.now()):
+    if wait := context.credentials.accounts_tried.take(network, context.now()):
         raise Refused(Code.LIMIT_REACHED, "too many accounts today", wait)
     new = accounts.NewUser(name, display_name, email, await _hash(context, operation.password), Role.MEMBER)
 
@@ -98,7 +98,7 @@ async def register(context: RequestContext, connection: ClientConnection, operat
 
     user, device = await context.writer.transact(job)
     connection.proven = context.now()
-    context.throttle.succeeded(name_key(user.name), connection.address, context.now())
+    context.credentials.throttle.succeeded(name_key(user.name), connection.address, context.now())
     context.notices.member_joined(context.directory.general().id, user.id)
     return context.open_session(connection, user, device)
 
@@ -118,7 +118,7 @@ def _check_registration(context: RequestContext, connection: ClientConnection, o
     if not context.directory.users:
         if not connection.local and not operation.setup_code.strip():
             raise Refused(Code.SETUP_NEEDED, "the first account is made on the server's computer, or with its code")
-        if not connection.local and not context.setup.is_right(operation.setup_code):
+        if not connection.local and not context.credentials.setup.is_right(operation.setup_code):
             raise Refused(Code.SETUP_INVALID, "wrong set-up code")
     elif operation.setup_code.strip():
         # Whoever comes with it means to become the administrator.
@@ -151,7 +151,7 @@ async def login_password(
         raise Refused(Code.ACCOUNT_DISABLED, "account disabled")
     connection.proven = context.now()
     new_hash = None
-    if context.hasher.needs_rehash(user.password_hash):
+    if context.credentials.hasher.needs_rehash(user.password_hash):
         new_hash = await _hash(context, operation.password)
     elif (known := _as_it_is(context, user, operation.enrolment)) is not None:
         # A new password that is under way ends this session, as it ends all others.
@@ -217,7 +217,7 @@ async def login_device(
     user = context.directory.users[device.user]
     if user.disabled:
         raise Refused(Code.ACCOUNT_DISABLED, "account disabled")
-    context.throttle.seen(name_key(user.name), connection.address)
+    context.credentials.throttle.seen(name_key(user.name), connection.address)
     if context.certificate_is_fresh(device):
         return context.open_session(connection, user, device)
 
@@ -237,9 +237,9 @@ async def recover(context: RequestContext, connection: ClientConnection, operati
     _throttle(context, operation.user, connection)
     # Counts like a wrong password until a right code forgives it: else anybody could fill a mailbox, and void the code
     # that was just mailed, again and again.
-    context.throttle.failed(name_key(operation.user), connection.address, context.now())
+    context.credentials.throttle.failed(name_key(operation.user), connection.address, context.now())
     user = context.directory.user_named(operation.user)
-    if user is not None and user.email and not user.disabled and context.mailer.enabled:
+    if user is not None and user.email and not user.disabled and context.credentials.mailer.enabled:
         context.background(_send_code(context, user))
     return wire.Done()
 
@@ -258,7 +258,7 @@ async def _send_code(context: RequestContext, user: UserRow) -> None:
 
     email = await context.writer.transact(job)
     if email:
-        await context.mailer.send_code(email, user.name, code, context.config.name, recovery.CODE_MINUTES)
+        await context.credentials.mailer.send_code(email, user.name, code, context.config.name, recovery.CODE_MINUTES)
 
 
 async def recover_confirm(
@@ -277,7 +277,7 @@ async def recover_confirm(
         _count_failure(context, operation.user, connection, "wrong recovery code")
         raise Refused(Code.RECOVERY_INVALID, "wrong or expired code")
     assert user is not None
-    context.throttle.succeeded(name_key(user.name), connection.address, context.now())
+    context.credentials.throttle.succeeded(name_key(user.name), connection.address, context.now())
     context.connections.end_sessions(user.id, None, "password changed")
     context.notices.room_keys_changed(key.room for key in rotated)
     return wire.Done()
@@ -315,18 +315,18 @@ async def _check_password(
 ) -> None:
     """Raise Refused unless this is the account's password. Unknown names cost the same time and get the same answer."""
     try:
-        right = await context.hasher.verify(password, user.password_hash if user else None)
+        right = await context.credentials.hasher.verify(password, user.password_hash if user else None)
     except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
     if not right:
         _count_failure(context, name, connection, "wrong password")
         raise Refused(Code.BAD_CREDENTIALS, "wrong name or password")
-    context.throttle.succeeded(name_key(name), connection.address, context.now())
+    context.credentials.throttle.succeeded(name_key(name), connection.address, context.now())
 
 
 async def _hash(context: RequestContext, password: str) -> str:
     try:
-        return await context.hasher.hash(password)
+        return await context.credentials.hasher.hash(password)
     except HasherBusy as busy:
         raise Refused(Code.BUSY, "too many log-ins wait", 2.0) from busy
 
@@ -355,7 +355,7 @@ def _check_enrolment(context: RequestContext, enrolment: wire.Enrolment, challen
 
 def _throttle(context: RequestContext, name: str, connection: ClientConnection) -> None:
     """Raise Refused when this account or address tried too often; else the try counts."""
-    wait = context.throttle.delay(name_key(name), connection.address, context.now())
+    wait = context.credentials.throttle.delay(name_key(name), connection.address, context.now())
     if wait:
         context.metrics.login_throttled += 1
         raise Refused(Code.TOO_MANY_TRIES, "too many tries", wait)
@@ -364,7 +364,7 @@ def _throttle(context: RequestContext, name: str, connection: ClientConnection) 
 def _count_failure(context: RequestContext, name: str, connection: ClientConnection, what: str) -> None:
     """A wrong secret: counted against account and address, and logged in the form that
     packaging/linux/fail2ban reads. A name without an account may be a password in the wrong field: it is not logged."""
-    context.throttle.failed(name_key(name), connection.address, context.now())
+    context.credentials.throttle.failed(name_key(name), connection.address, context.now())
     context.metrics.login_failures += 1
     user = context.directory.user_named(name)
     log.info("log-in refused from %s: %s, account %s", connection.address, what, user.name if user else "unknown")

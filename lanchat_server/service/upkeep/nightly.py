@@ -56,7 +56,7 @@ async def _make(context: RequestContext, folder: Path, now_ms: int) -> bool:
     reserve = DiskReserve(config.data_dir, config.disk_reserve_mib * MIB)
     work = partial(make_nightly, cast(SqlStore, context.store), config.data_dir, reserve, file, config.backup_keep)
     try:
-        _file, summary = await context.backups.run(work, reserve)
+        _file, summary = await context.work.backups.run(work, reserve)
     except StoreError as error:
         log.error("the nightly backup failed, the older ones are still there: %s", error)
         return False

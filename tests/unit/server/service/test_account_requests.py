@@ -21,7 +21,9 @@ def test_password_change_is_refused_while_the_hash_queue_is_full() -> None:
     async def change() -> None:
         hasher = PasswordHasher(waiting=0)
         service: Any = SimpleNamespace(
-            directory=Rig().directory, throttle=LoginThrottle(), hasher=hasher, now=asyncio.get_running_loop().time
+            directory=Rig().directory,
+            credentials=SimpleNamespace(throttle=LoginThrottle(), hasher=hasher),
+            now=asyncio.get_running_loop().time,
         )
         connection: Any = SimpleNamespace(user=2, address="10.0.0.1", password_number=0)
         try:

@@ -172,7 +172,7 @@ def test_stop_waits_for_an_operation(tmp_path: Path) -> None:
             await hashed.wait()
             return password
 
-        scene.context.hasher.hash = hash_slowly  # type: ignore[method-assign]
+        scene.context.credentials.hasher.hash = hash_slowly  # type: ignore[method-assign]
         asking = asyncio.create_task(scene.host.administer(wire.AddAccount("carla", "long enough")))
         await asyncio.sleep(0)
         stopping = asyncio.create_task(scene.service.close(patient(8)))

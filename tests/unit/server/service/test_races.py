@@ -132,11 +132,11 @@ def login_service(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """For requests with a password: every other check passes."""
     for name in ("_challenge", "_check_enrolment", "_throttle"):
         monkeypatch.setattr(login, name, lambda *_: b"")
-    service.hasher = Hasher()
-    service.keys = SimpleNamespace(log_key=LOG_KEY)
-    service.throttle = SimpleNamespace(
+    throttle = SimpleNamespace(
         delay=lambda *_: 0.0, failed=lambda *_: None, succeeded=lambda *_: None, seen=lambda *_: None
     )
+    service.credentials = SimpleNamespace(hasher=Hasher(), throttle=throttle)
+    service.keys = SimpleNamespace(log_key=LOG_KEY)
     service.now = lambda: 1.0
     service.check_place = lambda _user, **_named: None
     return service
@@ -155,7 +155,7 @@ def test_login_during_a_password_change_enrols_no_device(login_service: Any) -> 
 def test_login_on_own_device_during_a_password_change_is_refused(login_service: Any) -> None:
     mine = make_author(MEMBER)
     login_service.certificate_is_fresh = lambda _device: True
-    login_service.hasher = PasswordChangingHasher(login_service.writer)
+    login_service.credentials.hasher = PasswordChangingHasher(login_service.writer)
     enrolment = wire.Enrolment(public_octets(mine.key), "mine", bytes(64))
     client = SimpleNamespace(user=None, session=9, address="10.0.0.9")
     request = login.login_password(login_service, client, wire.LoginPassword("user2", "the old one", enrolment))  # type: ignore[arg-type]

@@ -71,8 +71,8 @@ class SocketlessServer:
         directory = Directory(self._store.snapshot())
         self.service = Service(config, self._store, load_or_create(folder), directory, "", lambda: None)
         self.context = self.service.context
-        self.context.hasher.close()
-        self.context.hasher = BarrierHasher(hashes)  # type: ignore[assignment]
+        self.context.credentials.hasher.close()
+        self.context.credentials.hasher = BarrierHasher(hashes)  # type: ignore[assignment]
         self._numbers = iter(range(1, 1000))
 
     async def close(self) -> None:
@@ -160,10 +160,10 @@ def test_invitation_that_expires_during_the_hash_is_refused(tmp_path: Path) -> N
         service.wall_ms = lambda: now
         await service.writer.transact(lambda tx: accounts.add_invite(tx, service.directory, "ABCD", 1, now + 5, 1))
         waiting = asyncio.ensure_future(server.register("guest", invite_code="ABCD"))
-        while not service.hasher.hashes:
+        while not service.credentials.hasher.hashes:
             await asyncio.sleep(0)
         now += 10
-        await asyncio.gather(service.hasher.hash("the second"))
+        await asyncio.gather(service.credentials.hasher.hash("the second"))
         assert await waiting is Code.INVITE_INVALID
 
     run(tmp_path, "invite", scenario, hashes=2)
@@ -207,7 +207,7 @@ def test_setup_code_makes_one_administrator_and_is_void_afterwards(tmp_path: Pat
 def test_setup_code_is_void_after_an_account_is_made_meanwhile(tmp_path: Path) -> None:
     async def scenario(server: SocketlessServer) -> None:
         waiting = asyncio.ensure_future(server.register("mallory", setup_code=server.context.setup_code))
-        hasher: Any = server.context.hasher
+        hasher: Any = server.context.credentials.hasher
         while not hasher.hashes:
             await asyncio.sleep(0)
         await server.add("anna")
@@ -226,7 +226,7 @@ def test_disabled_only_account_does_not_reopen_the_setup(tmp_path: Path) -> None
         directory.put_user(replace(directory.users[1], disabled=True))
         assert await server.setup(local=True) is Setup.NONE
         assert await server.register("mallory", local=True) is Code.REGISTRATION_CLOSED
-        assert await server.register("mallory", setup_code=server.context.setup.text) is Code.SETUP_INVALID
+        assert await server.register("mallory", setup_code=server.context.credentials.setup.text) is Code.SETUP_INVALID
 
     run(tmp_path, "closed", scenario)
 
@@ -239,7 +239,7 @@ def test_setup_code_guesses_are_throttled_without_hashing(tmp_path: Path) -> Non
             answers.append(await server.register(f"guess{number}", visitor=7, setup_code=f"{number:012d}"))
         assert answers.count(Code.SETUP_INVALID) == 20
         assert answers.count(Code.TOO_MANY_TRIES) == 10
-        assert service.hasher.hashes == 0
+        assert service.credentials.hasher.hashes == 0
 
     run(tmp_path, "open", scenario)
 

@@ -125,7 +125,7 @@ class RecordingMailer:
 
 @pytest.fixture
 def mailer(harness: RequestHarness) -> RecordingMailer:
-    harness.service.mailer = mailer = RecordingMailer()
+    harness.service.credentials.mailer = mailer = RecordingMailer()
     harness.writer.transact_now(harness.change(email="old@example.org"))
     change = wire.SetProfile(None, "new@example.org", "the password")
     asyncio.run(account.set_profile(harness.service, connection_of(), change))
