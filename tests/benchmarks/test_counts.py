@@ -67,7 +67,7 @@ class CountingSocket(socket.socket):
 
 
 class Counted:
-    """A server with clients; `between` says what happened since it was asked last."""
+    """A server with clients; `talk` says what a batch of messages took."""
 
     def __init__(self, sock: CountingSocket, counts: Counter[str], world: World, clients: list[Client]) -> None:
         self.world = world

@@ -301,10 +301,10 @@ class WriteSession:
         return GuardQuery(question, self._check, _COUNT.format(steps=self._steps))
 
     def _ask(self) -> None:
-        guard = self._guard()
         if not self._is_sqlite:
-            change_all(self._present, [], guard)
+            change_all(self._present, [], self._guard())
         elif not self._count_expected():
+            guard = self._guard()
             self._check(ask(self._present, guard.question))
             change_many(self._present, guard.change, [()])
 
