@@ -47,6 +47,12 @@ ROOMS_PER_SUBSCRIPTION = 256
 PAGE_CERTIFICATES_MAX = 256
 # Rooms that one event tells of as deleted: 10 KiB.
 ROOMS_DELETED_MAX = 1000
+# Statements that one event tells: 360 KiB.
+STATEMENTS_MAX = 500
+# Links of a client to others, and what a roster names; 64 entries with the longest names are 60 KiB.
+PEERS_MAX = 64
+# Of a peer: the one that the server sees, and those of its interfaces.
+PEER_ADDRESSES_MAX = 9
 # Records in a live frame, hits of a search.
 RECORDS_MAX = 200
 # One datagram of missing numbers; more than this and a history page is cheaper.

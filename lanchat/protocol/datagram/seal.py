@@ -1,11 +1,12 @@
-"""Sealed datagrams of the UDP relay: ChaCha20-Poly1305 with a counter as nonce.
+"""Sealed datagrams, of the UDP relay and between clients: ChaCha20-Poly1305 with a counter as nonce.
 
-    datagram = kind u8 (1) || key_id u32 || counter u64 || ciphertext || tag 16
+    datagram = kind u8 (1: relay, 3: peer) || key_id u32 || counter u64 || ciphertext || tag 16
     nonce    = 0 u32 || counter u64
     AD       = the 13 octets of the header || log_id || log_epoch u32
 
-Each direction has its own key, made by the server and handed over inside TLS, so a datagram sent back to its sender
-does not open. The counter starts at 0, is never reused under a key, and the key is replaced before it runs out.
+Each direction has its own key, so a datagram sent back to its sender does not open. Keys of the relay are made by the
+server and handed over inside TLS. The counter starts at 0, is never reused under a key, and the key is replaced before
+it runs out.
 """
 
 import struct
@@ -44,10 +45,10 @@ class SealLimits(msgspec.Struct, frozen=True):
 SEAL_LIMITS = SealLimits()
 
 
-def key_id_untrusted(datagram: bytes | memoryview) -> int:
-    """The key id of a relay datagram; raises ProtocolError when it is none."""
-    if len(datagram) < OVERHEAD or datagram[0] != RELAY_KIND:
-        raise ProtocolError("not a relay datagram")
+def key_id_untrusted(datagram: bytes | memoryview, kind: int = RELAY_KIND) -> int:
+    """The key id of a datagram of this kind; raises ProtocolError when it is none."""
+    if len(datagram) < OVERHEAD or datagram[0] != kind:
+        raise ProtocolError("not a relay datagram" if kind == RELAY_KIND else "not a peer's datagram")
     key_id: int = _HEADER.unpack_from(datagram)[1]
     return key_id
 
@@ -55,10 +56,19 @@ def key_id_untrusted(datagram: bytes | memoryview) -> int:
 class Sealer:
     """Seals one direction under one key."""
 
-    def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int, limits: SealLimits = SEAL_LIMITS) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        key_id: int,
+        log_id: bytes,
+        epoch: int,
+        limits: SealLimits = SEAL_LIMITS,
+        kind: int = RELAY_KIND,
+    ) -> None:
         """`key` has 32 octets and seals nothing else. `counter`, how many datagrams were sealed, begins at 0."""
         self._aead = ChaCha20Poly1305(key)
         self._context = log_id + _EPOCH.pack(epoch)
+        self._kind = kind
         self._key_id = key_id
         self._packets = limits.packets_per_key
         self.counter = 0
@@ -74,17 +84,26 @@ class Sealer:
         if counter >= self._packets:
             raise OverflowError("session key used up")
         self.counter = counter + 1
-        header = _HEADER.pack(RELAY_KIND, self._key_id, counter)
+        header = _HEADER.pack(self._kind, self._key_id, counter)
         return header + self._aead.encrypt(_NONCE.pack(0, counter), payload, header + self._context)
 
 
 class Opener:
     """Opens one direction under one key, each counter once."""
 
-    def __init__(self, key: bytes, key_id: int, log_id: bytes, epoch: int, limits: SealLimits = SEAL_LIMITS) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        key_id: int,
+        log_id: bytes,
+        epoch: int,
+        limits: SealLimits = SEAL_LIMITS,
+        kind: int = RELAY_KIND,
+    ) -> None:
         """`key`, 32 octets, and the other values are those of the sealer at the other end; no counter has been seen."""
         self._aead = ChaCha20Poly1305(key)
         self._context = log_id + _EPOCH.pack(epoch)
+        self._kind = kind
         self._key_id = key_id
         self._window = ReplayWindow(limits.replay_window)
         # Whether the datagram opened last had the highest counter so far: only then its address counts.
@@ -96,7 +115,7 @@ class Opener:
         if len(datagram) < OVERHEAD:
             raise ProtocolError("datagram too short")
         kind, key_id, counter = _HEADER.unpack_from(datagram)
-        if kind != RELAY_KIND or key_id != self._key_id:
+        if kind != self._kind or key_id != self._key_id:
             raise ProtocolError("datagram of another key")
         header = datagram[:HEADER]
         try:

@@ -15,6 +15,10 @@ HEAD_CONTEXT = b"lanchat/1 head\0"
 CERTIFICATE_CONTEXT = b"lanchat/1 certificate\0"
 ENROL_CONTEXT = b"lanchat/1 enrol\0"
 LOGIN_CONTEXT = b"lanchat/1 login\0"
+ACCOUNT_CONTEXT = b"lanchat/1 account\0"
+ROOM_CONTEXT = b"lanchat/1 room\0"
+PEER_CONTEXT = b"lanchat/1 peer\0"
+REVOCATIONS_CONTEXT = b"lanchat/1 revocations\0"
 
 
 def sha256(*parts: bytes) -> bytes:

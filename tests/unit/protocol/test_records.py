@@ -143,7 +143,7 @@ def test_small_order_keys_are_refused() -> None:
 
 def test_signature_contexts_are_distinct() -> None:
     contexts = [value for name, value in vars(keys).items() if name.endswith("_CONTEXT")]
-    assert len(contexts) == 7
+    assert len(contexts) == 11
     for context in contexts:
         assert context.startswith(b"lanchat/1 ")
         assert not any(other != context and other.startswith(context) for other in contexts)
