@@ -88,6 +88,7 @@ _table(
     _required("last_seen_ms", _big),
     _required("pending_email", sa.String(320)),
     _required("email_from_ms", _big),
+    _required("number", _big),
     sa.UniqueConstraint("name_key", name="users_name_key"),
 )
 
@@ -102,6 +103,7 @@ _table(
     _required("revoked_ms", _big),
     _required("certificate", _octets(1024)),
     _required("certificate_signature", _fixed(64)),
+    _required("revoked_number", _big),
     sa.UniqueConstraint("public_key", name="devices_public_key"),
     sa.Index("devices_user_id", "user_id"),
 )
@@ -119,6 +121,7 @@ _table(
     _required("head_hash", _fixed(32)),
     _required("head_ms", _big),
     _required("state", sa.SmallInteger()),
+    _required("number", _big),
     sa.UniqueConstraint("name_key", name="rooms_name_key"),
 )
 

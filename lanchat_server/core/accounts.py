@@ -5,7 +5,8 @@ Each function is (part of) the body of one transaction: it writes through `tx` a
 them on a database that no server holds. Refusals are raised as `Refused`; nothing is written then.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -56,6 +57,26 @@ def _nothing() -> None:
     """The change of something that was so already."""
 
 
+def _stated(
+    tx: Transaction,
+    directory: Directory,
+    apply: Callable[[], None],
+    *,
+    users: Collection[int] = (),
+    rooms: Collection[int] = (),
+    devices: Collection[bytes] = (),
+) -> Callable[[], None]:
+    """`apply` of a change that makes new statements about these (core/statements.py)."""
+    number = directory.next_number
+    tx.number_statements(number, users=users, rooms=rooms, devices=devices)
+
+    def apply_and_number() -> None:
+        apply()
+        directory.number_statements(number, users=users, rooms=rooms, devices=devices)
+
+    return apply_and_number
+
+
 class NewUser(msgspec.Struct, frozen=True):
     """Cleaned names and a password hash."""
 
@@ -91,7 +112,7 @@ def add_user(
         directory.put_user(user)
         directory.put_members([member])
 
-    return DirectoryChange(user, apply)
+    return DirectoryChange(user, _stated(tx, directory, apply, users=[user.id], rooms=[member.room]))
 
 
 def update_user(
@@ -140,7 +161,10 @@ def update_user(
         pending_email=user.pending_email if pending is None else pending,
         email_from_ms=user.email_from_ms if from_ms is None else from_ms,
     )
-    return DirectoryChange(changed, lambda: directory.put_user(changed))
+    apply: Callable[[], None] = partial(directory.put_user, changed)
+    if (changed.display_name, changed.role, changed.disabled) != (user.display_name, user.role, user.disabled):
+        apply = _stated(tx, directory, apply, users=[user_id])
+    return DirectoryChange(changed, apply)
 
 
 def set_password(tx: Transaction, directory: Directory, user_id: int, password_hash: str) -> DirectoryChange[UserRow]:
@@ -277,7 +301,8 @@ def revoke_devices(
         for user in drops:  # as other changes of the same transaction have left it
             directory.put_user(replace(directory.users[user], pending_email="", email_from_ms=0))
 
-    return DirectoryChange(None, apply)
+    fresh = [device for device in devices if not directory.devices[device].revoked_number]
+    return DirectoryChange(None, _stated(tx, directory, apply, devices=fresh))
 
 
 # --- Rooms -----------------------------------------------------------------------------------------------------------
@@ -313,7 +338,7 @@ def add_room(
         directory.put_room(room)
         directory.put_members(members)
 
-    return DirectoryChange(room, apply)
+    return DirectoryChange(room, _stated(tx, directory, apply, rooms=[room_id]))
 
 
 def open_direct(
@@ -336,13 +361,13 @@ def add_member(
         return DirectoryChange(known, _nothing)
     member = _membership(directory, room, user, tx, now_ms)
     tx.add_members([member])
-    return DirectoryChange(member, lambda: directory.put_members([member]))
+    return DirectoryChange(member, _stated(tx, directory, lambda: directory.put_members([member]), rooms=[room]))
 
 
 def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -> DirectoryChange[None]:
     """A member less."""
     tx.remove_members(room, [user])
-    return DirectoryChange(None, lambda: directory.drop_members(room, [user]))
+    return DirectoryChange(None, _stated(tx, directory, lambda: directory.drop_members(room, [user]), rooms=[room]))
 
 
 def _membership(directory: Directory, room: int, user: int, tx: Transaction, now_ms: int) -> MembershipRow:
@@ -355,7 +380,7 @@ def set_history(tx: Transaction, directory: Directory, room: int, history: Histo
     """For those who join from now on; what members may read already stays theirs."""
     tx.update_room(room, history=history)
     changed = replace(directory.rooms[room], history=history)
-    return DirectoryChange(changed, lambda: directory.put_room(changed))
+    return DirectoryChange(changed, _stated(tx, directory, lambda: directory.put_room(changed), rooms=[room]))
 
 
 def set_archived(tx: Transaction, directory: Directory, room: int, archived: bool) -> DirectoryChange[bool]:
@@ -367,7 +392,7 @@ def set_archived(tx: Transaction, directory: Directory, room: int, archived: boo
         return DirectoryChange(False, _nothing)
     tx.update_room(room, archived=archived)
     changed = replace(row, archived=archived)
-    return DirectoryChange(True, lambda: directory.put_room(changed))
+    return DirectoryChange(True, _stated(tx, directory, lambda: directory.put_room(changed), rooms=[room]))
 
 
 def delete_rooms(tx: Transaction, directory: Directory, rooms: Collection[int]) -> DirectoryChange[list[DeletedRoom]]:
@@ -375,8 +400,9 @@ def delete_rooms(tx: Transaction, directory: Directory, rooms: Collection[int]) 
     if directory.general().id in rooms:
         raise Refused(Code.NOT_ALLOWED, "this room cannot be deleted")
     tx.delete_rooms(rooms)
-    deleted = [DeletedRoom(directory.rooms[room], tuple(directory.members(room))) for room in rooms]
-    return DirectoryChange(deleted, lambda: directory.drop_rooms(rooms))
+    rows = [replace(directory.rooms[room], number=directory.next_number) for room in rooms]
+    deleted = [DeletedRoom(row, tuple(directory.members(row.id))) for row in rows]
+    return DirectoryChange(deleted, _stated(tx, directory, lambda: directory.drop_rooms(rooms), rooms=rooms))
 
 
 def rotate_room_keys(

@@ -7,6 +7,7 @@ after all was never told to anybody: whoever was removed would go on getting rec
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from lanchat_server.core.model import DeletedRoom, DirectorySnapshot, RoomRow
 
@@ -37,7 +38,8 @@ def differences(before: DirectorySnapshot, after: DirectorySnapshot) -> Differen
     old_members, members = _members(before), _members(after)
     created = {room.id for room in new_rooms}
     rooms = {room.id for room in after.rooms}
-    deleted = [room for room in before.rooms if room.id not in rooms]
+    # Which number each deletion has is not in memory; a higher one says the same.
+    deleted = [replace(room, number=after.deletions_number) for room in before.rooms if room.id not in rooms]
     return Differences(
         rooms=tuple((room, tuple(user for of, user in members if of == room.id)) for room in new_rooms),
         deleted=tuple(DeletedRoom(room, tuple(user for of, user in old_members if of == room.id)) for room in deleted),

@@ -5,9 +5,10 @@ judged by it. Other threads only read. Values are immutable, and no map that a r
 one that grows is replaced by a larger copy. So a reader sees the state before or after, nothing between.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -29,14 +30,34 @@ V = TypeVar("V")
 _NOBODY: Mapping[int, MembershipRow] = MappingProxyType({})
 
 
+# A statement's number is that of the log's epoch, shifted so far, and a count: 2^40 changes in each of 2^22 restores.
+EPOCH_SHIFT = 40
+
 # Names of direct rooms begin so; no other room's may.
 DIRECT_PREFIX = "direct:"
+
+
+def is_open_to_all(room: RoomRow) -> bool:
+    """Whether everybody sees it and may join."""
+    return room.kind is RoomKind.PUBLIC and not room.archived
 
 
 def direct_name(one: int, other: int) -> str:
     """The name of the direct room of two users."""
     low, high = sorted((one, other))
     return f"{DIRECT_PREFIX}{low}:{high}"
+
+
+class UserSubject(NamedTuple):
+    """The account that a statement is about."""
+
+    user: int
+
+
+class RoomSubject(NamedTuple):
+    """The room that a statement is about."""
+
+    room: int
 
 
 class Directory:
@@ -73,6 +94,12 @@ class Directory:
             shape_key(room.name): room.id for room in snapshot.rooms if room.kind is not RoomKind.PRIVATE
         }
         self.room_keys: dict[int, RoomKeyRow] = {key.room: key for key in snapshot.room_keys}
+        self.number = snapshot.number
+        self.deletions_number = snapshot.deletions_number
+        # Accounts and rooms that new statements are about, None for the revoked devices, until they are sent. Filled
+        # by the writer's thread, emptied by another.
+        self.stated: deque[UserSubject | RoomSubject | None] = deque()
+        self.revocations_number = max((device.revoked_number for device in snapshot.devices), default=0)
         self._members: dict[int, Mapping[int, MembershipRow]] = dict(grouped)
         self._rooms_of: dict[int, frozenset[int]] = {user: frozenset(rooms) for user, rooms in rooms_of.items()}
 
@@ -85,9 +112,16 @@ class Directory:
             list(self.rooms.values()),
             [row for members in self._members.values() for row in members.values()],
             list(self.room_keys.values()),
+            self.number,
+            self.deletions_number,
         )
 
     # Looking up
+
+    @property
+    def next_number(self) -> int:
+        """Of statements that the present transaction changes: higher than any before, over restores of the log too."""
+        return max(self.number + 1, self.log.epoch << EPOCH_SHIFT)
 
     def user_named(self, name: str) -> UserRow | None:
         """The account with this name, however it is written."""
@@ -131,6 +165,10 @@ class Directory:
         """The account's devices, also revoked ones, oldest first."""
         found = [device for device in self.devices.values() if device.user == user]
         return sorted(found, key=lambda device: device.created_ms)
+
+    def revoked(self) -> list[bytes]:
+        """Ids of all devices that were revoked, but for those that the log made itself (imported messages)."""
+        return [device.id for device in self.devices.values() if device.revoked_number]
 
     def general(self) -> RoomRow:
         """The room that everybody is in: the public one that the server made itself."""
@@ -194,6 +232,23 @@ class Directory:
         self._members[room] = {user: row for user, row in self.members(room).items() if user not in gone}
         for user in gone:
             self._rooms_of[user] = self.rooms_of(user) - {room}
+
+    def number_statements(
+        self, number: int, *, users: Collection[int] = (), rooms: Collection[int] = (), devices: Collection[bytes] = ()
+    ) -> None:
+        """See `Transaction.number_statements`. A room that is not here was deleted."""
+        for user in users:
+            self.users[user] = replace(self.users[user], number=number)
+        for room in rooms:
+            if room in self.rooms:
+                self.rooms[room] = replace(self.rooms[room], number=number)
+            else:
+                self.deletions_number = number
+        for device in devices:
+            self.devices[device] = replace(self.devices[device], revoked_number=number)
+            self.revocations_number = number
+        self.number = max(self.number, number)
+        self.stated += [*map(UserSubject, users), *map(RoomSubject, rooms), *([None] if devices else [])]
 
     def put_room_key(self, key: RoomKeyRow) -> None:
         """The newest key of its room replaces the one before."""

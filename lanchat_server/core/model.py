@@ -88,7 +88,8 @@ class IndexProgress(NamedTuple):
 
 
 class UserRow(msgspec.Struct, frozen=True):
-    """An account. `pending_email`: an address that takes the place of `email` at `email_from_ms`; empty: none."""
+    """An account. `pending_email`: an address that takes the place of `email` at `email_from_ms`; empty: none.
+    `number`: of its present statement (core/statements.py)."""
 
     id: int
     name: str
@@ -101,10 +102,12 @@ class UserRow(msgspec.Struct, frozen=True):
     last_seen_ms: int
     pending_email: str = ""
     email_from_ms: int = 0
+    number: int = 0
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
-    """A device key. `revoked_ms` 0: it may log in. `certificate`: the last one issued."""
+    """A device key. `revoked_ms` 0: it may log in. `certificate`: the last one issued. `revoked_number`: of the first
+    statement that says it was revoked."""
 
     id: bytes
     user: int
@@ -114,6 +117,7 @@ class DeviceRow(msgspec.Struct, frozen=True):
     last_seen_ms: int
     revoked_ms: int
     certificate: Certificate
+    revoked_number: int = 0
 
 
 class RoomState(enum.IntEnum):
@@ -127,7 +131,8 @@ class RoomState(enum.IntEnum):
 
 class RoomRow(msgspec.Struct, frozen=True):
     """A room that is not deleted. `creator` 0: the server made it (`general`). A direct room has the name
-    `direct:<low id>:<high id>`. `archived`: it can be read and nothing else."""
+    `direct:<low id>:<high id>`. `archived`: it can be read and nothing else. `number`: of its present statement, which
+    names the members too."""
 
     id: int
     name: str
@@ -137,6 +142,7 @@ class RoomRow(msgspec.Struct, frozen=True):
     created_ms: int
     head: RoomHead
     archived: bool = False
+    number: int = 0
 
 
 class MembershipRow(msgspec.Struct, frozen=True):
@@ -192,7 +198,8 @@ class LogState(msgspec.Struct, frozen=True):
 
 
 class DirectorySnapshot(msgspec.Struct, frozen=True):
-    """Everything that the directory in memory is made of, read at start."""
+    """Everything that the directory in memory is made of, read at start. `number`: of the last statement,
+    `deletions_number`: of the last one that says that a room was deleted."""
 
     log: LogState
     users: list[UserRow]
@@ -200,3 +207,5 @@ class DirectorySnapshot(msgspec.Struct, frozen=True):
     rooms: list[RoomRow]
     memberships: list[MembershipRow]
     room_keys: list[RoomKeyRow]
+    number: int = 0
+    deletions_number: int = 0

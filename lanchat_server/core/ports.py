@@ -123,6 +123,14 @@ class Transaction(Protocol):
     def forget_allowances(self, now_ms: int) -> None:
         """Remove those of which nothing is used."""
 
+    # Statements
+
+    def number_statements(
+        self, number: int, *, users: Collection[int] = (), rooms: Collection[int] = (), devices: Collection[bytes] = ()
+    ) -> None:
+        """The present statements about these accounts and rooms, and the first that says that these devices were
+        revoked, have this number. Those of deleted rooms too."""
+
     # Accounts
 
     def add_user(self, user: UserRow) -> UserRow:
@@ -246,6 +254,10 @@ class Store(Protocol):
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
         """See Transaction."""
+
+    def deleted_rooms(self, user: int, above: int) -> dict[int, int]:
+        """Rooms that were deleted while the user was a member, with the number of the statement that says so, where
+        it is above `above`."""
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         """Reactions to these records, and of the edits and deletions of each the newest one, ascending."""

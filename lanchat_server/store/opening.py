@@ -16,6 +16,7 @@ from lanchat.platform.disk.files import make_folders
 from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.records import genesis_hash
+from lanchat_server.core.directory import EPOCH_SHIFT
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
@@ -179,6 +180,7 @@ def _make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms:
         0,
         now_ms,
         RoomHead(0, genesis_hash(log.log_id, room), now_ms),
+        number=log.epoch << EPOCH_SHIFT,
     )
     connection.execute(insert(schema.log).values(id=1, log_id=log.log_id, epoch=log.epoch))
     unheld = {"incarnation": 0, "changes": 0, "holder": "", "taken_ms": now_ms, "renewed_ms": 0}

@@ -253,6 +253,11 @@ class SqlStore:
         with self.reading() as connection:
             return reads.were_members(connection, places)
 
+    def deleted_rooms(self, user: int, above: int) -> dict[int, int]:
+        """One statement. Raises StoreError."""
+        with self.reading() as connection:
+            return reads.deleted_rooms(connection, user, above)
+
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         """All of its statements see one state of the database. Raises StoreError."""
         with self.reading() as connection:

@@ -78,8 +78,10 @@ class MemoryDatabase:
     invites: dict[bytes, list[int]] = field(default_factory=dict)
     allowances: dict[AllowanceHolder, int] = field(default_factory=dict)
     octets: int = 0
-    # Rooms that were deleted; their memberships stay.
-    deleted: set[int] = field(default_factory=set)
+    # Of the last statement.
+    number: int = 0
+    # Rooms that were deleted, with the number of the statement that says so; their memberships stay.
+    deleted: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         head = RoomHead(0, genesis_hash(self.log.log_id, self.general), 0)
@@ -127,6 +129,8 @@ class MemoryStore:
             list(db.rooms.values()),
             [row for row in db.memberships.values() if row.room not in db.deleted],
             list(db.room_keys.values()),
+            db.number,
+            max(db.deleted.values(), default=0),
         )
 
     def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
@@ -153,6 +157,10 @@ class MemoryStore:
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
         return MemoryTransaction(self.database).were_members(places)
+
+    def deleted_rooms(self, user: int, above: int) -> dict[int, int]:
+        found = self.database.deleted.items()
+        return {room: n for room, n in found if n > above and (room, user) in self.database.memberships}
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         headers = [(item.record, decode_header_untrusted(item.record.header)) for item in self.database.records[room]]
@@ -291,6 +299,19 @@ class MemoryTransaction:
 
         self.changes.append(apply)
 
+    def number_statements(
+        self, number: int, *, users: Collection[int] = (), rooms: Collection[int] = (), devices: Collection[bytes] = ()
+    ) -> None:
+        def apply() -> None:
+            db = self._db
+            db.users |= {user: replace(db.users[user], number=number) for user in users}
+            db.rooms |= {room: replace(db.rooms[room], number=number) for room in rooms if room in db.rooms}
+            db.deleted |= {room: number for room in rooms if room in db.deleted}
+            db.devices |= {device: replace(db.devices[device], revoked_number=number) for device in devices}
+            db.number = max(db.number, number)
+
+        self.changes.append(apply)
+
     # Accounts
 
     def add_user(self, user: UserRow) -> UserRow:
@@ -417,12 +438,12 @@ class MemoryTransaction:
             for room in rooms:
                 del self._db.rooms[room]
                 self._db.room_keys.pop(room, None)
-                self._db.deleted.add(room)
+                self._db.deleted[room] = 0
 
         self.changes.append(apply)
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-        deleted = self._db.deleted | self._deleted
+        deleted = self._db.deleted.keys() | self._deleted
         return {place for place in places if place in self._db.memberships and place[0] in deleted}
 
     def erase_more(self, records: int) -> bool:

@@ -17,6 +17,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomHead, RoomRow, UserRow
 from lanchat_server.core.sequencer import Sequencer, Submission
+from lanchat_server.core.statements import StatementIssuer
 from tests.support.memory_store import MemoryDatabase, MemoryStore
 
 LOG_ID = bytes(range(16))
@@ -90,6 +91,7 @@ class Rig:
         self.store.take_lease("test", 0)
         self.directory = Directory(self.store.snapshot())
         self.sequencer = Sequencer(self.directory, LOG_KEY, self.config)
+        self.statements = StatementIssuer(LOG_KEY, self.directory)
         heads = [self.sequencer.sign(room.id, room.head) for room in self.database.rooms.values()]
         self.core = ServerCore(self.config, self.directory, heads, now)
 

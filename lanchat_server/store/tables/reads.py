@@ -17,6 +17,10 @@ _records = schema.records.c
 # Of a table with a column `room_id`.
 DELETED_ROOMS = select(schema.rooms.c.id).where(schema.rooms.c.state >= int(RoomState.DELETED))
 
+# Of statements, those about deleted rooms included.
+_NUMBERS = (schema.users.c.number, schema.rooms.c.number, schema.devices.c.revoked_number)
+_DELETIONS_NUMBER = select(func.max(schema.rooms.c.number)).where(schema.rooms.c.state >= int(RoomState.DELETED))
+
 # A page and the hash of the record before it in one step down the index: scrolling asks for one after the other.
 _PAGE_COLUMNS = ", ".join(column.name for column in (*rows.RECORD_COLUMNS, _records.hash))
 _FORWARD = f"SELECT {_PAGE_COLUMNS} FROM records WHERE room_id = ? AND seq >= ? ORDER BY seq LIMIT ?"  # noqa: S608
@@ -63,7 +67,14 @@ def snapshot(connection: Connection, log: LogState) -> DirectorySnapshot:
         load(schema.rooms, rows.room, present),
         load(schema.memberships, rows.membership, schema.memberships.c.room_id.not_in(DELETED_ROOMS)),
         load(schema.room_keys, rows.room_key),
+        max(_highest(connection, select(func.max(column))) for column in _NUMBERS),
+        _highest(connection, _DELETIONS_NUMBER),
     )
+
+
+def _highest(connection: Connection, statement: Any) -> int:
+    """A maximum; 0 of no rows."""
+    return connection.execute(statement).scalar_one() or 0
 
 
 def page(
@@ -117,6 +128,14 @@ def were_members(connection: Connection, places: Collection[tuple[int, int]]) ->
     states = find_rows(connection, "rooms", ("id",), ["state"], {(room,) for room, _ in found})
     deleted = {room for (room,), state in states if state >= RoomState.DELETED}
     return {(room, user) for room, user in found if room in deleted}
+
+
+def deleted_rooms(connection: Connection, user: int, above: int) -> dict[int, int]:
+    """See lanchat_server.core.ports.Store."""
+    rooms, members = schema.rooms.c, schema.memberships.c
+    joined = schema.memberships.join(schema.rooms, rooms.id == members.room_id)
+    wanted = (members.user_id == user, rooms.state >= int(RoomState.DELETED), rooms.number > above)
+    return dict(map(tuple, connection.execute(select(rooms.id, rooms.number).select_from(joined).where(*wanted))))
 
 
 def records(connection: Connection, room: int, seqs: Collection[int]) -> list[Record]:

@@ -85,6 +85,7 @@ def user(row: Any) -> UserRow:
         row.last_seen_ms,
         row.pending_email,
         row.email_from_ms,
+        row.number,
     )
 
 
@@ -102,6 +103,7 @@ def user_values(row: UserRow) -> Values:
         "disabled": row.disabled,
         "created_ms": row.created_ms,
         "last_seen_ms": row.last_seen_ms,
+        "number": row.number,
     }
 
 
@@ -116,6 +118,7 @@ def device(row: Any) -> DeviceRow:
         row.last_seen_ms,
         row.revoked_ms,
         Certificate(row.certificate, row.certificate_signature),
+        row.revoked_number,
     )
 
 
@@ -130,6 +133,7 @@ def device_values(row: DeviceRow) -> Values:
         "last_seen_ms": row.last_seen_ms,
         "revoked_ms": row.revoked_ms,
         **certificate_values(row.certificate),
+        "revoked_number": row.revoked_number,
     }
 
 
@@ -143,7 +147,7 @@ def room(row: Any) -> RoomRow:
     head = RoomHead(row.head_seq, row.head_hash, row.head_ms)
     kind, history = RoomKind(row.kind), HistoryPolicy(row.history)
     archived = row.state == RoomState.ARCHIVED
-    return RoomRow(row.id, row.name, kind, history, row.creator_id, row.created_ms, head, archived)
+    return RoomRow(row.id, row.name, kind, history, row.creator_id, row.created_ms, head, archived, row.number)
 
 
 def room_values(row: RoomRow) -> Values:
@@ -158,6 +162,7 @@ def room_values(row: RoomRow) -> Values:
         "created_ms": row.created_ms,
         "state": int(room_state(row.archived)),
         **head_values(row.head),
+        "number": row.number,
     }
 
 

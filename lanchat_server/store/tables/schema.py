@@ -76,7 +76,7 @@ lease = Table(
     _required("standby_ms", _big),
 )
 
-# `id`: see AccountWrites.add_user.
+# `id`: see AccountWrites.add_user. `number`, `revoked_number`: of statements (core/statements.py).
 users = Table(
     "users",
     metadata,
@@ -92,6 +92,7 @@ users = Table(
     _required("last_seen_ms", _big),
     _required("pending_email", String(320)),
     _required("email_from_ms", _big),
+    _required("number", _big),
     UniqueConstraint("name_key", name="users_name_key"),
 )
 
@@ -107,6 +108,7 @@ devices = Table(
     _required("revoked_ms", _big),
     _required("certificate", _octets(1024)),
     _required("certificate_signature", _fixed(64)),
+    _required("revoked_number", _big),
     UniqueConstraint("public_key", name="devices_public_key"),
     Index("devices_user_id", "user_id"),
 )
@@ -127,6 +129,7 @@ rooms = Table(
     _required("head_hash", _fixed(32)),
     _required("head_ms", _big),
     _required("state", SmallInteger()),
+    _required("number", _big),
     UniqueConstraint("name_key", name="rooms_name_key"),
 )
 

@@ -240,6 +240,16 @@ class SqlTransaction(AccountWrites, RoomWrites):
         insert_rows(self._connection, schema.rejections, new)
         self.add_log_octets(len(new) * usage.REJECTION_OCTETS)
 
+    def number_statements(
+        self, number: int, *, users: Collection[int] = (), rooms: Collection[int] = (), devices: Collection[bytes] = ()
+    ) -> None:
+        """One batch for the three tables (`StatementBatch`)."""
+        changes = StatementBatch(self._connection)
+        changes.update("users", ("id",), ("number",), [(user, number) for user in users])
+        changes.update("rooms", ("id",), ("number",), [(room, number) for room in rooms])
+        changes.update("devices", ("id",), ("revoked_number",), [(device, number) for device in devices])
+        changes.send()
+
     # What is used
 
     def log_octets(self) -> int:
