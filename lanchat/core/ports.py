@@ -7,15 +7,19 @@ Several processes may use a store at once: each method is one transaction, durab
 process stored meanwhile is never an error, as long as it is the same octets.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from lanchat.protocol.blobs import BlobStore as BlobStore
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import Message, MessageKey
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.log.statements import Statement
 from lanchat.protocol.problems import Problem, ProblemDetails, Value
-from lanchat.protocol.wire import Room, User
+from lanchat.protocol.wire import Member, Peer, Room, User
+
+EMPTY: Mapping[int, Sequence[Member]] = MappingProxyType({})
 
 
 class LocalStoreError(Exception):
@@ -55,6 +59,15 @@ class OutboxItem(NamedTuple):
     key: MessageKey
     message: Message
     made_ms: int
+
+
+class StoredStatements(NamedTuple):
+    """See StatementStore. `members`: by room; `revoked`: device ids."""
+
+    statements: list[Statement]
+    members: dict[int, list[Member]]
+    revoked: list[bytes]
+    number: int
 
 
 class LogReader(Protocol):
@@ -111,8 +124,54 @@ class OutboxStore(Protocol):
         removed by it."""
 
 
+class CarriedStore(Protocol):
+    """Messages of others that are not stored yet. Raises LocalStoreError."""
+
+    def add_carried(self, items: Sequence[tuple[MessageKey, Message]]) -> None:
+        """Keep them; one that is here already stays as it is."""
+
+    def carried(self) -> list[Message]:
+        """All of them, in the order in which they came."""
+
+    def remove_carried(self, keys: Collection[MessageKey]) -> None:
+        """Forget them."""
+
+
+class KnownPeers(NamedTuple):
+    """See RosterStore. `secret`: of the log; `port`: where this profile took datagrams."""
+
+    secret: bytes
+    port: int
+    peers: list[Peer]
+
+
+class RosterStore(Protocol):
+    """Whom the server named last, for a start without it. Raises LocalStoreError."""
+
+    def save_roster(self, roster: KnownPeers) -> None:
+        """In place of the one before."""
+
+    def roster(self) -> KnownPeers | None:
+        """None before the first."""
+
+
 class StatementStore(Protocol):
-    """What the log has signed about accounts and devices: certificates. Raises LocalStoreError."""
+    """What the log has signed about accounts, devices and rooms, and the lists that belong to it. What is handed out
+    was checked before it was stored. Raises LocalStoreError."""
+
+    def save_statements(
+        self,
+        statements: Collection[Statement],
+        *,
+        members: Mapping[int, Sequence[Member]] = EMPTY,
+        revoked: Collection[bytes] | None = None,
+        number: int | None = None,
+    ) -> None:
+        """Statements with a higher number than the stored one about the same subject; lists of members by room, and of
+        revoked devices, in place of those before; `number`: everything up to there was told."""
+
+    def statements(self) -> "StoredStatements":
+        """All of it."""
 
     def save_certificates(self, certificates: Collection[tuple[bytes, Certificate]]) -> None:
         """Device id and certificate; newer (by serial, then by end) replaces older."""
@@ -137,7 +196,7 @@ class DirectoryStore(Protocol):
         """Every user that was saved, by id; nobody is removed."""
 
 
-class LocalStore(LogStore, OutboxStore, StatementStore, DirectoryStore, Protocol):
+class LocalStore(LogStore, OutboxStore, CarriedStore, RosterStore, StatementStore, DirectoryStore, Protocol):
     """All of it in one object, for what hands the parts on. Raises LocalStoreError."""
 
     @property

@@ -5,19 +5,31 @@ have written since the last call.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lanchat.core.ports import ChainLink, Forked, LocalStoreError, OutboxItem, StoredSpan
+from lanchat.core.ports import (
+    EMPTY,
+    ChainLink,
+    Forked,
+    KnownPeers,
+    LocalStoreError,
+    OutboxItem,
+    StoredSpan,
+    StoredStatements,
+)
 from lanchat.protocol.codec import U63, Key32, decoder
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate, CertificateBody
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, blanked
+from lanchat.protocol.log.statements import Statement
 from lanchat.protocol.problems import Problem, ProblemDetails
-from lanchat.protocol.wire import Room, User
+from lanchat.protocol.wire import Member, Room, User
+from lanchat.store import peers as stored_peers
+from lanchat.store import statements as stored_statements
 from lanchat.store.database import Database
 from lanchat.store.rescue import decode_outgoing
 from lanchat.store.rows import pack, unpack
@@ -230,6 +242,43 @@ class SqliteLocalStore:
                     connection.execute(_SET_CERTIFICATE, (device, pack((device,), certificate)))
 
         self._database.write(work)
+
+    def add_carried(self, items: Sequence[tuple[MessageKey, Message]]) -> None:
+        """One transaction."""
+        self._database.write(lambda connection: stored_peers.add(connection, items))
+
+    def carried(self) -> list[Message]:
+        """At most some MiB (lanchat/core/peers/carried.py)."""
+        return self._database.read(stored_peers.load)
+
+    def remove_carried(self, keys: Collection[MessageKey]) -> None:
+        """One transaction; those that are not here change nothing."""
+        self._database.write(lambda connection: stored_peers.remove(connection, keys))
+
+    def save_roster(self, roster: KnownPeers) -> None:
+        """One transaction."""
+        self._database.write(lambda connection: stored_peers.save_roster(connection, roster))
+
+    def roster(self) -> KnownPeers | None:
+        """At most 64 peers, 1 KiB each."""
+        return self._database.read(stored_peers.load_roster)
+
+    def save_statements(
+        self,
+        statements: Collection[Statement],
+        *,
+        members: Mapping[int, Sequence[Member]] = EMPTY,
+        revoked: Collection[bytes] | None = None,
+        number: int | None = None,
+    ) -> None:
+        """One transaction. Another process may have stored newer ones: they stay."""
+        self._database.write(
+            lambda connection: stored_statements.save(connection, statements, members, revoked, number)
+        )
+
+    def statements(self) -> StoredStatements:
+        """Some 400 octets for each account and room."""
+        return self._database.read(stored_statements.load)
 
     def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
         """By device; those without a certificate are left out."""

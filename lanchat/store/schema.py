@@ -41,6 +41,24 @@ STEPS: tuple[Step, ...] = (
         "CREATE TABLE rooms (position INTEGER PRIMARY KEY, data BLOB NOT NULL)",
         "CREATE TABLE users (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
         "CREATE TABLE certificates (device BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID",
+        # Messages of others that are not stored yet, in the order in which they came.
+        """CREATE TABLE carried (
+            item INTEGER PRIMARY KEY AUTOINCREMENT,
+            room INTEGER NOT NULL, device BLOB NOT NULL, run INTEGER NOT NULL, n INTEGER NOT NULL,
+            data BLOB NOT NULL,
+            UNIQUE (room, device, run, n))""",
+        # One row: whom the server named to have links to.
+        "CREATE TABLE roster (id INTEGER PRIMARY KEY CHECK (id = 1), data BLOB NOT NULL)",
+        # By kind and subject (protocol/log/statements.py), with the number.
+        """CREATE TABLE statements (
+            kind INTEGER NOT NULL, subject INTEGER NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL,
+            PRIMARY KEY (kind, subject)) WITHOUT ROWID""",
+        # What statements have the hash of: members of rooms, revoked devices.
+        """CREATE TABLE listings (
+            kind INTEGER NOT NULL, subject INTEGER NOT NULL, data BLOB NOT NULL,
+            PRIMARY KEY (kind, subject)) WITHOUT ROWID""",
+        # One row: everything up to this number was told.
+        "CREATE TABLE told (id INTEGER PRIMARY KEY CHECK (id = 1), data BLOB NOT NULL)",
     ),
 )
 

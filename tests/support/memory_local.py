@@ -4,17 +4,27 @@
 do. What is in here survives the core that wrote it: that is a restart.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lanchat.core.ports import ChainLink, Forked, LocalStoreError, OutboxItem, StoredSpan
+from lanchat.core.ports import (
+    EMPTY,
+    ChainLink,
+    Forked,
+    KnownPeers,
+    LocalStoreError,
+    OutboxItem,
+    StoredSpan,
+    StoredStatements,
+)
 from lanchat.protocol.codec import decoder
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate, CertificateBody
 from lanchat.protocol.log.messages import Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, blanked
+from lanchat.protocol.log.statements import Statement, StatementKind, read_statement_untrusted, subject_of
 from lanchat.protocol.problems import Problem, ProblemDetails
-from lanchat.protocol.wire import Room, User
+from lanchat.protocol.wire import Member, Room, User
 
 _decode_certificate_body = decoder(CertificateBody)
 
@@ -71,6 +81,12 @@ class MemoryLocalStore:
         self._room_list: list[Room] = []
         self._users: dict[int, User] = {}
         self._certificates: dict[bytes, Certificate] = {}
+        self._statements: dict[tuple[StatementKind, int], Statement] = {}
+        self._members: dict[int, list[Member]] = {}
+        self._revoked: list[bytes] = []
+        self._told = 0
+        self._roster: KnownPeers | None = None
+        self._carried: dict[MessageKey, Message] = {}
 
     def _write(self) -> None:
         if self.fail:
@@ -217,6 +233,47 @@ class MemoryLocalStore:
             known = self._certificates.get(device)
             if known is None or _certificate_age(certificate) >= _certificate_age(known):
                 self._certificates[device] = certificate
+
+    def add_carried(self, items: Sequence[tuple[MessageKey, Message]]) -> None:
+        self._write()
+        for key, message in items:
+            self._carried.setdefault(key, message)
+
+    def carried(self) -> list[Message]:
+        return list(self._carried.values())
+
+    def remove_carried(self, keys: Collection[MessageKey]) -> None:
+        self._write()
+        for key in keys:
+            self._carried.pop(key, None)
+
+    def save_roster(self, roster: KnownPeers) -> None:
+        self._write()
+        self._roster = roster
+
+    def roster(self) -> KnownPeers | None:
+        return self._roster
+
+    def save_statements(
+        self,
+        statements: Collection[Statement],
+        *,
+        members: Mapping[int, Sequence[Member]] = EMPTY,
+        revoked: Collection[bytes] | None = None,
+        number: int | None = None,
+    ) -> None:
+        self._write()
+        for statement in statements:
+            body = read_statement_untrusted(statement)
+            known = self._statements.get(subject_of(body))
+            if known is None or read_statement_untrusted(known).number < body.number:
+                self._statements[subject_of(body)] = statement
+        self._members |= {room: list(listing) for room, listing in members.items()}
+        self._revoked = self._revoked if revoked is None else list(revoked)
+        self._told = max(self._told, number or 0)
+
+    def statements(self) -> StoredStatements:
+        return StoredStatements(list(self._statements.values()), dict(self._members), list(self._revoked), self._told)
 
     def certificates(self, devices: Collection[bytes]) -> dict[bytes, Certificate]:
         return {device: self._certificates[device] for device in devices if device in self._certificates}
