@@ -1,0 +1,1 @@
+"""Other clients: links to them."""

@@ -1,0 +1,360 @@
+"""Messages between clients: taken after they are proven, kept before they are shown, handed on, compared.
+
+A message that comes over a link is believed only when its author's certificate, membership and signature hold, by what
+the log has signed; so it does not matter who handed it on. It is stored, then shown, then passed on to the other links
+whose users are in the room.
+
+Every few seconds each link compares what both carry of the rooms that they share: one digest, then one for each room,
+then the names. Each end asks for what it lacks; of one message one holder is asked at a time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from lanchat.core.context import CoreContext
+from lanchat.core.events import MessagesCarried
+from lanchat.core.peers.carried import Carried, CarriedMessages
+from lanchat.core.peers.comparing import Comparison
+from lanchat.core.peers.links import PeerLinks
+from lanchat.core.peers.pieces import PieceCollector
+from lanchat.core.people.authors import Authors, UnknownDevice
+from lanchat.core.people.statements import KnownStatements
+from lanchat.core.ports import LocalStoreError
+from lanchat.core.timers import earliest
+from lanchat.protocol import wire
+from lanchat.protocol.datagram.packer import pack_datagrams
+from lanchat.protocol.datagram.token_bucket import TokenBucket
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.limits import INLINE_BODY_MAX
+from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.keys import sha256
+from lanchat.protocol.log.messages import (
+    HEADER_MAX,
+    Header,
+    Kind,
+    Message,
+    MessageKey,
+    body_text_untrusted,
+    decode_header_untrusted,
+)
+from lanchat.protocol.log.peers import PeerEnd
+from lanchat.protocol.wire.peers import HOPS_MAX, PIECE_OCTETS
+
+COMPARE_EVERY = 5.0
+# Ends that get a new message at once, and with which is compared at a time: the neighbours, which connect everybody.
+_FANOUT = 16
+# Messages handed out to one end when it asks; a late comer has a thousand after twenty seconds.
+_HANDED_RATE, _HANDED_BURST = 50.0, 200.0
+# Comparisons that one end may begin: honest ones begin one in five seconds.
+_COMPARED_RATE, _COMPARED_BURST = 2.0, 10.0
+_PIECE_COST = 0.2
+# Messages of authors whose certificate is asked for.
+_UNPROVEN_MAX = 64
+_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
+
+
+class _Partner:
+    """Bounds of one end."""
+
+    def __init__(self) -> None:
+        self.handed = TokenBucket(_HANDED_RATE, _HANDED_BURST)
+        self.compared = TokenBucket(_COMPARED_RATE, _COMPARED_BURST)
+
+
+def _frame_of(item: Carried, hops: int) -> wire.Carry | wire.OfferMessage:
+    """The message, or what is known of it without its body."""
+    message = item.message
+    if len(message.body) <= INLINE_BODY_MAX:
+        return wire.Carry([message], hops)
+    return wire.OfferMessage(message.header, message.signature, sha256(message.body), len(message.body), hops)
+
+
+class PeerTalk:
+    """`counters`: what was dropped, by reason."""
+
+    def __init__(
+        self,
+        core_context: CoreContext,
+        links: PeerLinks,
+        statements: KnownStatements,
+        authors: Authors,
+        carried: CarriedMessages,
+        user: int,
+        random: Callable[[], float],
+        now_ms: Callable[[], int],
+        certificates: Callable[[Sequence[bytes]], Iterable[Certificate]],
+        recent: Callable[[int], Iterable[MessageKey]],
+    ) -> None:
+        """`user`: this client's. `certificates`: those that the local store has. `recent(room)`: names of a room's last
+        records in the local copy; both raise LocalStoreError."""
+        self.counters: Counter[str] = Counter()
+        self._core_context = core_context
+        self._links = links
+        self._statements = statements
+        self._authors = authors
+        self._carried = carried
+        self._user = user
+        self._random = random
+        self._now_ms = now_ms
+        self._certificates = certificates
+        self._recent = recent
+        # Rooms whose last records were looked at.
+        self._looked: set[int] = set()
+        self._partners: dict[PeerEnd, _Partner] = {}
+        self._compare_at: float | None = None
+        self._round = 0
+        self._away = False
+        # What came and is to be stored, with where from and through how many ends.
+        self._taken: list[tuple[Carried, PeerEnd | None, int]] = []
+        self._unproven: dict[MessageKey, tuple[Message, PeerEnd]] = {}
+        self._comparison = Comparison(carried, self._is_shared)
+        self._pieces = PieceCollector()
+
+    # --- Life ---------------------------------------------------------------------------------------------------------
+
+    def set_away(self, away: bool) -> None:
+        """Whether the server is away. What is carried is compared in any case."""
+        self._away = away
+        self._plan()
+
+    def say(self, message: Message) -> None:
+        """This device made it, and it waits in the outbox: what is carried beside that is compared, too."""
+        item = Carried(decode_header_untrusted(message.header), message, self._user)
+        with suppress(LocalStoreError):
+            self._carried.add([item])
+        self._hand_on(item, None, 0)
+        self._plan()
+
+    def forget(self, keys: Iterable[MessageKey]) -> list[Carried]:
+        """They are decided. Raises LocalStoreError."""
+        gone = self._carried.remove(keys)
+        self._plan()
+        return gone
+
+    # --- Receiving ----------------------------------------------------------------------------------------------------
+
+    def take_untrusted(self, end: PeerEnd, user: int, payload: bytes) -> None:
+        """What came over the link to `end`, of `user`. Never raises."""
+        try:
+            for frame in wire.decode_peer_datagram_untrusted(payload):
+                self._take_frame(end, user, frame)
+        except ProtocolError as error:
+            self.counters[str(error)] += 1
+
+    def _take_frame(self, end: PeerEnd, user: int, frame: wire.PeerFrame) -> None:
+        match frame:
+            case wire.Carry():
+                for message in frame.messages:
+                    self._take_message(end, user, message, frame.hops)
+            case wire.Digest() | wire.RoomDigests():
+                self._compare(end, user, frame)
+            case wire.Holds():
+                self._send(end, self._comparison.missing(user, frame, self._core_context.now))
+            case wire.Want():
+                self._hand_out(end, user, frame.names)
+            case wire.WantAuthors():
+                self._hand_out_authors(end, frame.devices)
+            case wire.PeerCertificates():
+                self._learn(end, frame.certificates)
+            case wire.OfferMessage():
+                self._take_offer(end, user, frame)
+            case wire.WantPiece():
+                self._hand_out_piece(end, user, frame)
+            case wire.Piece():
+                self._take_piece(end, frame)
+
+    def _take_message(self, end: PeerEnd, user: int, message: Message, hops: int) -> None:
+        if len(message.header) > HEADER_MAX:
+            raise ProtocolError("header too long")
+        key = decode_header_untrusted(message.header).key
+        if self._is_shared(key.room, user):
+            self._look_at_log(key.room)
+        if not self._carried.wants(key):
+            return
+        try:
+            item = self._prove(user, message)
+        except UnknownDevice:
+            if len(self._unproven) < _UNPROVEN_MAX:
+                self._unproven[key] = message, end
+            self._send(end, [wire.WantAuthors([key.device])])
+            return
+        self._taken.append((item, end, hops))
+
+    def _take_offer(self, end: PeerEnd, user: int, offer: wire.OfferMessage) -> None:
+        header = decode_header_untrusted(offer.header)
+        if self._is_shared(header.room, user):
+            self._look_at_log(header.room)
+        if not self._carried.wants(header.key) or header.key in self._pieces:
+            return
+        try:
+            self._prove_author(user, header, offer.header, offer.body_hash, offer.signature)
+        except UnknownDevice:
+            # It is offered again when the next comparison finds it missing.
+            self._send(end, [wire.WantAuthors([header.device])])
+            return
+        self._send(end, self._pieces.begin(header.key, end, user, offer, self._core_context.now))
+
+    def _take_piece(self, end: PeerEnd, piece: wire.Piece) -> None:
+        fetched, wanted = self._pieces.take(end, piece, self._core_context.now)
+        self._send(end, wanted)
+        if fetched is not None:
+            self._take_message(end, fetched.user, fetched.message, fetched.hops)
+
+    def _hand_out_piece(self, end: PeerEnd, user: int, frame: wire.WantPiece) -> None:
+        name = frame.name
+        item = self._carried.get(MessageKey(name.room, name.device, name.run, name.n))
+        if item is None or not self._is_shared(name.room, user) or frame.offset >= len(item.message.body):
+            return
+        if self._partner(end).handed.take(self._core_context.now, _PIECE_COST):
+            raise ProtocolError("too many messages asked for")
+        octets = item.message.body[frame.offset : frame.offset + PIECE_OCTETS]
+        self._send(end, [wire.Piece(name, frame.offset, octets)])
+
+    def _look_at_log(self, room: int) -> None:
+        """Who was away for a while carries what is in the log by now."""
+        if room not in self._looked:
+            with suppress(LocalStoreError):
+                self._carried.note_decided(self._recent(room))
+                self._looked.add(room)
+
+    def _prove(self, sender: int, message: Message) -> Carried:
+        """Raises ProtocolError unless the log's statements and the author's signature say that it may be there."""
+        header = decode_header_untrusted(message.header)
+        author = self._prove_author(sender, header, message.header, sha256(message.body), message.signature)
+        body_text_untrusted(header.kind, message.body)
+        return Carried(header, message, author)
+
+    def _prove_author(self, sender: int, header: Header, octets: bytes, body_hash: bytes, signature: bytes) -> int:
+        """The author. Raises ProtocolError, UnknownDevice."""
+        members = self._statements.members(header.room)
+        if members is None or self._user not in members or sender not in members:
+            raise ProtocolError("message of a room that is not shared")
+        if self._statements.is_closed(header.room):
+            raise ProtocolError("message of a closed room")
+        owner = self._authors.owner(header.device)
+        if owner is None:
+            raise UnknownDevice("unknown device")
+        if owner.imported or owner.not_after_ms < self._now_ms() or self._statements.refuses(header.device, owner.user):
+            raise ProtocolError("author without a right")
+        if owner.user not in members:
+            raise ProtocolError("author is no member")
+        if header.kind not in _KINDS:
+            raise ProtocolError("kind that is not carried")
+        self._authors.check(header, octets, body_hash, signature)
+        return owner.user
+
+    def _learn(self, end: PeerEnd, certificates: Iterable[Certificate]) -> None:
+        self._authors.learn_untrusted(certificates)
+        waiting, self._unproven = self._unproven, {}
+        for key, (message, source) in waiting.items():
+            user = self._links.live_ends(self._core_context.now).get(source)
+            if user is None or self._authors.owner(key.device) is None:
+                self._unproven[key] = message, source
+                continue
+            try:
+                self._taken.append((self._prove(user, message), source, HOPS_MAX // 2))
+            except ProtocolError as error:
+                self.counters[str(error)] += 1
+
+    # --- Keeping and handing on ---------------------------------------------------------------------------------------
+
+    def settle(self) -> bool:
+        """Store what came, say so, and pass it on; whether there was anything new. Raises LocalStoreError: what came is
+        as if it had not."""
+        taken, self._taken = self._taken, []
+        if not taken:
+            return False
+        fresh = self._carried.add([item for item, _end, _hops in taken])
+        if not fresh:
+            return False
+        self._core_context.emit(MessagesCarried(tuple((item.header, item.message, item.author) for item in fresh)))
+        sources = {item.header.key: (end, hops) for item, end, hops in reversed(taken)}
+        for item in fresh:
+            self._hand_on(item, *sources[item.header.key])
+        self._plan()
+        return True
+
+    def _hand_on(self, item: Carried, source: PeerEnd | None, hops: int) -> None:
+        members = self._statements.members(item.header.room)
+        if members is None or hops >= HOPS_MAX:
+            return
+        frame = _frame_of(item, hops + 1 if source is not None else 0)
+        live = self._links.live_ends(self._core_context.now)
+        ends = [end for end, user in live.items() if end != source and user in members]
+        for end in ends[:_FANOUT]:
+            self._send(end, [frame])
+
+    def _send(self, end: PeerEnd, frames: list[Any]) -> None:
+        for payload in pack_datagrams(frames):
+            self._links.send(end, payload, self._core_context.now)
+
+    # --- Comparing ----------------------------------------------------------------------------------------------------
+
+    def _is_shared(self, room: int, user: int) -> bool:
+        members = self._statements.members(room)
+        return members is not None and self._user in members and user in members
+
+    def _compare(self, end: PeerEnd, user: int, frame: wire.Digest | wire.RoomDigests) -> None:
+        if frame == self._comparison.begin(user):
+            return
+        if self._partner(end).compared.take(self._core_context.now):
+            raise ProtocolError("too many comparisons")
+        if isinstance(frame, wire.Digest):
+            self._send(end, self._comparison.rooms(user))
+        else:
+            self._send(end, self._comparison.names(user, frame.rooms))
+
+    def _hand_out(self, end: PeerEnd, user: int, names: Iterable[wire.MessageName]) -> None:
+        for name in names:
+            item = self._carried.get(MessageKey(name.room, name.device, name.run, name.n))
+            if item is None or not self._is_shared(name.room, user):
+                continue
+            if self._partner(end).handed.take(self._core_context.now):
+                raise ProtocolError("too many messages asked for")
+            self._send(end, [_frame_of(item, HOPS_MAX // 2)])
+
+    def _hand_out_authors(self, end: PeerEnd, devices: Sequence[bytes]) -> None:
+        if self._partner(end).handed.take(self._core_context.now, len(devices) or 1):
+            raise ProtocolError("too many messages asked for")
+        try:
+            found = list(self._certificates(devices))
+        except LocalStoreError:
+            return
+        for certificate in found:
+            self._send(end, [wire.PeerCertificates([certificate])])
+
+    def _partner(self, end: PeerEnd) -> _Partner:
+        if end not in self._partners:
+            live = self._links.live_ends(self._core_context.now)
+            self._partners = {known: partner for known, partner in self._partners.items() if known in live}
+            self._partners[end] = _Partner()
+        return self._partners[end]
+
+    # --- Time ---------------------------------------------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        if not (self._away or len(self._carried)):
+            self._compare_at = None
+        elif self._compare_at is None:
+            self._compare_at = self._core_context.now + COMPARE_EVERY * (0.8 + 0.4 * self._random())
+
+    def timer(self) -> float | None:
+        """When `handle_timer` is due."""
+        return earliest(self._compare_at, self._pieces.timer())
+
+    def handle_timer(self) -> None:
+        """Begin to compare with everybody who is heard."""
+        now = self._core_context.now
+        for end, wanted in self._pieces.due(now):
+            self._send(end, wanted)
+        if self._compare_at is None or now < self._compare_at:
+            return
+        self._compare_at = None
+        self._plan()
+        live = list(self._links.live_ends(now).items())
+        self._round += _FANOUT
+        for place in range(min(_FANOUT, len(live))):
+            end, user = live[(self._round + place) % len(live)]
+            self._send(end, [self._comparison.begin(user)])

@@ -1,0 +1,158 @@
+"""Clients that talk with each other without a server: real parts of the client core on a network in memory."""
+
+from typing import Any
+
+from lanchat.core.config import ClientConfig
+from lanchat.core.context import CoreContext
+from lanchat.core.events import MessagesCarried
+from lanchat.core.peers.carried import CarriedMessages
+from lanchat.core.peers.talk import PeerTalk
+from lanchat.core.people.authors import Authors
+from lanchat.core.people.statements import KnownStatements
+from lanchat.core.timers import earliest
+from lanchat.protocol import wire
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.log import keys
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, make_message
+from lanchat.protocol.log.statements import (
+    AccountBody,
+    RevocationsBody,
+    RoomBody,
+    StatementKind,
+    devices_hash,
+    issue_statement,
+    members_hash,
+)
+from tests.support.fake_log import LOG_ID, device_of, key_of
+from tests.support.memory_local import MemoryLocalStore
+from tests.support.peer_network import LOG_KEY, PeerHost, PeerNetwork, certificate_of
+
+GENERAL, SECRET_ROOM = 1, 2
+
+
+class Talker(PeerHost):
+    """A client of user `number` that is told of everything by a server that then goes away."""
+
+    def __init__(self, office: "PeerOffice", number: int, boot: int = 1, store: MemoryLocalStore | None = None) -> None:
+        super().__init__(office.net, number, boot)
+        self.office = office
+        self.store = store or MemoryLocalStore()
+        self.context = CoreContext(ClientConfig())
+        self.authors = Authors(LOG_ID, keys.public_octets(LOG_KEY), self.store)
+        self.statements = KnownStatements(ClientConfig(), self.context, LOG_ID, keys.public_octets(LOG_KEY), self.store)
+        self.carried = CarriedMessages(self.store)
+        for message in self.store.carried():
+            self.carried.adopt(message, 0)
+        self.talk = PeerTalk(
+            self.context,
+            self.links,
+            self.statements,
+            self.authors,
+            self.carried,
+            number,
+            office.net.random.random,
+            lambda: 1_700_000_000_000 + int(office.net.now * 1000),
+            lambda devices: self.store.certificates(devices).values(),
+            lambda room: self.logged,
+        )
+        # Names in its copy of the log.
+        self.logged: list[MessageKey] = []
+        self.shown: list[tuple[int, str]] = []
+        self._counters: dict[int, int] = {}
+        self._run = 100 * number + boot
+
+    def learn(self, rooms: dict[int, list[int]], number: int = 1) -> None:
+        """What the server said before: of rooms this user's, and everybody's certificates and accounts."""
+        users = sorted({user for members in rooms.values() for user in members})
+        bodies: list[Any] = [AccountBody(LOG_ID, number, u, f"user{u}", "", Role.MEMBER, False) for u in users]
+        for room, members in rooms.items():
+            if self.number in members:
+                listing = [(user, 1) for user in members]
+                kind = RoomKind.PUBLIC if room == GENERAL else RoomKind.PRIVATE
+                rights = (kind, HistoryPolicy.EVERYTHING, 0, False, False, len(members), members_hash(listing))
+                bodies.append(RoomBody(LOG_ID, number, room, f"room {room}", *rights))
+                self.statements._set_members(room, dict(listing))
+        self.statements.take_untrusted([issue_statement(LOG_KEY, body) for body in bodies])
+        self.authors.learn_untrusted([self.office.certificate(user) for user in users])
+        self.authors.save()
+        self.statements.save()
+
+    def hear_revocation(self, *devices: bytes) -> None:
+        body = RevocationsBody(LOG_ID, 50, len(devices), devices_hash(devices))
+        self.statements.take_untrusted([issue_statement(LOG_KEY, body)])
+        self.statements._have_revoked((StatementKind.REVOCATIONS, 0), wire.RevokedList(list(devices)))
+
+    def away(self) -> None:
+        self.context.at(self.net.now)
+        self.links.set_away(True, self.net.now)
+        self.talk.set_away(True)
+
+    def message(self, text: str, room: int = GENERAL, kind: Kind = Kind.TEXT, ref: int = 0) -> Message:
+        n = self._counters[room] = self._counters.get(room, 0) + 1
+        header = Header(room, device_of(key_of(self.number)), self._run, n, kind, ref, 5, n)
+        return make_message(key_of(self.number), LOG_ID, header, text)
+
+    def say(self, text: str, room: int = GENERAL) -> Message:
+        message = self.message(text, room)
+        self.context.at(self.net.now)
+        self.talk.say(message)
+        return message
+
+    def take(self, source: wire.PeerAddress, datagram: bytes) -> None:
+        got = self.links.receive_untrusted(source, datagram, self.net.now)
+        if got is not None:
+            self.context.at(self.net.now)
+            self.talk.take_untrusted(*got)
+            self.settle()
+
+    def settle(self) -> None:
+        self.talk.settle()
+        for event in self.context.take_events():
+            if isinstance(event, MessagesCarried):
+                self.shown += [(author, message.body.decode()) for _header, message, author in event.items]
+
+    def timer(self) -> float | None:
+        return earliest(self.links.timer(), self.talk.timer())
+
+    def handle_timer(self) -> None:
+        self.context.at(self.net.now)
+        self.links.handle_timer(self.net.now)
+        self.talk.handle_timer()
+
+    def texts(self) -> set[str]:
+        """What it has, its own included."""
+        return {item.message.body.decode() for item in self.carried.all()}
+
+
+class PeerOffice:
+    """Users 2 … in `general`; some of them in a private room."""
+
+    def __init__(self, count: int, secret: tuple[int, ...] = (), *, loss: float = 0.0, seed: int = 1) -> None:
+        self.net = PeerNetwork(loss=loss, seed=seed)
+        self.rooms = {GENERAL: list(range(2, 2 + count)), SECRET_ROOM: list(secret)}
+        self.talkers = {number: self.talker(number) for number in self.rooms[GENERAL]}
+
+    def certificate(self, number: int) -> Any:
+        return certificate_of(number)
+
+    def talker(self, number: int, boot: int = 1, store: MemoryLocalStore | None = None) -> Talker:
+        talker = Talker(self, number, boot, store)
+        self.net.hosts[talker.address] = talker
+        talker.learn(self.rooms)
+        return talker
+
+    def link(self, *pairs: tuple[int, int]) -> None:
+        """These and no others; all when none are named."""
+        numbers = sorted(self.talkers)
+        wanted = pairs or [(a, b) for a in numbers for b in numbers if a < b]
+        for one, other in wanted:
+            self.talkers[one].told_of(self.talkers[other])
+            self.talkers[other].told_of(self.talkers[one])
+        self.net.run_for(3.0)
+
+    def away(self) -> None:
+        for talker in self.talkers.values():
+            talker.away()
+
+    def texts(self) -> dict[int, set[str]]:
+        return {number: talker.texts() for number, talker in self.talkers.items()}
