@@ -51,9 +51,14 @@ from lanchat.core.events import (
     StopReason,
     UsersChanged,
 )
+from lanchat.core.peers.assembly import make_peers
+from lanchat.core.peers.carried import Carried
+from lanchat.core.peers.links import Datagram
+from lanchat.core.peers.peers import Peers, PeerStart
 from lanchat.core.people.authors import Authors
 from lanchat.core.people.certificates import CertificateRequests
 from lanchat.core.people.directory import ClientDirectory
+from lanchat.core.people.statements import KnownStatements
 from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.core.rooms.deleted import DeletedRooms
 from lanchat.core.rooms.delivery import DeliveryCursor
@@ -102,10 +107,12 @@ class ClientCore:
         random: Callable[[], float],
         run: int,
         now_ms: Callable[[], int],
+        peers: PeerStart | None = None,
     ) -> None:
         """`random` returns values from 0 to below 1. `run`: 63 random bits, drawn for each core; no two cores of a
         device may share them. `now_ms`: the wall clock, which goes into messages and decides nothing; all other times
-        are those that the methods are given, seconds of one clock that never goes back."""
+        are those that the methods are given, seconds of one clock that never goes back. Without `peers` there are no
+        links to other clients."""
         self.config = config
         self.identity = identity
         self.user = user
@@ -124,6 +131,7 @@ class ClientCore:
         self._outbox = Outbox(config, store, self.limits)
         self._receipts = ReceiptTracker(config, random)
         self._certificates = CertificateRequests(self._core_context, self.authors)
+        self.statements = KnownStatements(config, self._core_context, identity.log_id, identity.log_key, store)
         self._rooms = RoomSet(
             RoomContext(identity.log_id, config, store, random, self._check_head),
             self._core_context,
@@ -136,6 +144,9 @@ class ClientCore:
         )
         for room, read in self.directory.marks.items():
             self._receipts.read(room, read)
+        # What the server's clock shows beyond this one, in milliseconds.
+        self._ahead_ms = 0
+        self.peers = self._make_peers(device_key, peers) if peers is not None else None
         self._gone = DeletedRooms(self._core_context, store, self._room_deleted)
         # Rooms as they were when they went from the list, until it is known whether they were deleted.
         self._last_seen: dict[int, wire.Room] = {}
@@ -152,6 +163,21 @@ class ClientCore:
         self._handlers = self._table()
         self._composer.read_store(store, list(self.directory.rooms))
 
+    def _make_peers(self, device_key: Ed25519PrivateKey, start: PeerStart) -> Peers:
+        return make_peers(
+            start,
+            self.user,
+            device_key,
+            (self.identity.log_id, self.identity.log_key),
+            core_context=self._core_context,
+            store=self._store,
+            statements=self.statements,
+            authors=self.authors,
+            waits=self._outbox.waits,
+            random=self._random,
+            now_ms=lambda: self._now_ms() + self._ahead_ms,
+        )
+
     def _table(self) -> dict[type, Callable[[Any], None]]:
         """What a frame means; Pong alone is handled before."""
         return {
@@ -166,7 +192,9 @@ class ClientCore:
             wire.RoomChanged: lambda frame: self._take_room(frame.room),
             wire.RoomGone: self._on_room_access_ended,
             wire.RoomsDeleted: self._on_rooms_deleted,
+            wire.Statements: lambda frame: self.statements.take_untrusted(frame.statements),
             wire.MembersChanged: self._on_members_changed,
+            wire.PeersChanged: self._on_peers_changed,
             # For traffic between peers; a client that only knows the server has no use for it.
             wire.RoomKey: lambda frame: None,
             wire.SessionKeys: self._on_session_keys,
@@ -213,9 +241,12 @@ class ClientCore:
         epoch: int | None = None,
         limits: Limits | None = None,
         use_udp: bool = True,
+        time_ms: int | None = None,
     ) -> None:
-        """Logged in. `epoch` and `limits` are those of this connection's Welcome."""
+        """Logged in. `epoch`, `limits` and `time_ms` are those of this connection's Welcome."""
         self._core_context.at(now)
+        if time_ms is not None:
+            self._ahead_ms = time_ms - self._now_ms()
         if epoch is not None:
             self.identity = replace(self.identity, epoch=epoch)
         self.limits = limits if limits is not None else self.limits
@@ -232,6 +263,9 @@ class ClientCore:
         self._on_new_certificate(wire.NewCertificate(session.certificate))
         self._take_users([session.user])
         self._take_session_rooms(session.rooms, session.next)
+        self.statements.begin_session()
+        if self.peers is not None:
+            self.peers.begin_session(session.certificate, session.peer_secret, self.limits, len(self.directory.users))
 
     def disconnected(self, now: float, reason: Reason | None = None, details: ProblemDetails | None = None) -> None:
         """The connection ended, or a try to connect failed; `ReconnectDue` follows."""
@@ -259,6 +293,9 @@ class ClientCore:
     def _end_session(self) -> None:
         self._rooms.clear()
         self._gone.end_session()
+        self.statements.end_session()
+        if self.peers is not None:
+            self.peers.end_session()
         self._core_context.requests.abandon()
         self._core_context.drop_outputs(SERVER)
         self._certificates.begin_session()
@@ -274,7 +311,16 @@ class ClientCore:
 
     def _emit_state(self) -> None:
         link = self._link
+        if self.peers is not None and link.state is LinkState.AWAY:
+            self._go_on_with_peers(self.peers)
         self._core_context.emit(LinkStateChanged(link.state, link.reason, link.details, link.retry_at, link.code))
+
+    def _go_on_with_peers(self, peers: Peers) -> None:
+        """The server is away: what waits for it goes to peers meanwhile."""
+        peers.went_away()
+        for room in list(self.directory.rooms):
+            for item in self._outbox.waiting(room):
+                peers.say(item.message)
 
     def _on_goodbye(self, frame: wire.Goodbye) -> None:
         if frame.code in _FINAL:
@@ -302,6 +348,31 @@ class ClientCore:
             self._handlers[type(frame)](frame)
         elif self._link.ponged(path):
             self._core_context.send_all([self._link.ping()])
+
+    def listen_to_peers(self, port: int, hosts: Sequence[bytes], now: float) -> None:
+        """The shell takes datagrams of other clients at this port, on these addresses of the computer."""
+        if self.peers is not None:
+            self._core_context.at(now)
+            self.peers.listening(port, hosts)
+
+    @property
+    def peer_port(self) -> int:
+        """Where other clients look for this one; 0: nowhere."""
+        return self.peers.wanted_port if self.peers is not None else 0
+
+    def receive_datagram(self, source: wire.PeerAddress, datagram: bytes, now: float) -> None:
+        """What came in there; never raises."""
+        if self.peers is not None:
+            self._core_context.at(now)
+            self.peers.receive_untrusted(source, datagram)
+
+    def take_datagrams(self) -> list[Datagram]:
+        """What to send to other clients, after `take_outputs`."""
+        return self.peers.links.take_datagrams() if self.peers is not None else []
+
+    def _on_peers_changed(self, frame: wire.PeersChanged) -> None:
+        if self.peers is not None:
+            self.peers.take_changed(frame)
 
     def drop(self, reason: str) -> None:
         """The shell dropped a datagram, or an output that it cannot send."""
@@ -358,10 +429,19 @@ class ClientCore:
         unlisted = self.directory.drop_unlisted(self._listed)
         for gone in unlisted:
             self._last_seen[gone.id] = gone
-            self._rooms.leave(gone.id)
+            self._leave(gone.id)
             self._core_context.emit(RoomAccessEnded(gone.id))
         self._emit_retitled()
         self._gone.begin_session([gone.id for gone in unlisted if gone.joined])
+
+    def _leave(self, room: int) -> None:
+        self._rooms.leave(room)
+        self.statements.left(room)
+        if self.peers is not None:
+            try:
+                self.peers.carried.remove_room(room)
+            except LocalStoreError as error:
+                self._core_context.store_failed(error)
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
@@ -371,11 +451,12 @@ class ClientCore:
         if room.joined:
             self._receipts.told(room)
             self._rooms.want(room)
+            self.statements.joined(room.id)
         else:
-            self._rooms.leave(room.id)
+            self._leave(room.id)
 
     def _on_room_access_ended(self, frame: wire.RoomGone) -> None:
-        self._rooms.leave(frame.room)
+        self._leave(frame.room)
         if self.directory.drop_room(frame.room):
             self._core_context.emit(RoomAccessEnded(frame.room))
             self._emit_retitled()
@@ -397,7 +478,7 @@ class ClientCore:
 
     def _room_deleted(self, room: int) -> None:
         known = self.directory.rooms.get(room) or self._last_seen.pop(room, None)
-        self._rooms.leave(room)
+        self._leave(room)
         self.directory.drop_room(room)
         self._gone.erase(room)
         self._core_context.emit(RoomAccessEnded(room, deleted=True, known=known))
@@ -435,7 +516,9 @@ class ClientCore:
         if room is not None:
             count = min(max(0, room.members + len(frame.joined) - len(frame.left)), self.config.users_max)
             self.directory.put_room(msgspec.structs.replace(room, members=count))
-        self._core_context.emit(RoomMembersChanged(frame.room, tuple(frame.joined), tuple(frame.left)))
+        self.statements.take_members_changed(frame)
+        joined = tuple(member.user for member in frame.joined)
+        self._core_context.emit(RoomMembersChanged(frame.room, joined, tuple(frame.left)))
 
     def _on_room_cursors(self, frame: wire.RoomCursors) -> None:
         self._core_context.emit(CursorsChanged(frame.room, tuple(frame.cursors)))
@@ -511,6 +594,8 @@ class ClientCore:
         self._core_context.at(now)
         item = self._composer.compose(room, kind, body, ref, self._now_ms())
         self._outbox.add(item, now)
+        if self.peers is not None and not self._link.up:
+            self.peers.say(item.message)
         return item
 
     def waiting(self, room: int) -> list[OutboxItem]:
@@ -553,6 +638,10 @@ class ClientCore:
             event = self._outbox.decided(receipt) if receipt is not None else None
             if event is not None:
                 self._core_context.emit(event)
+            if receipt is not None and self.peers is not None:
+                key = MessageKey(receipt.room, receipt.device, receipt.run, receipt.n)
+                if self.peers.carried.note_stored(key):
+                    self._forget_carried(key, receipt.code)
 
     def _on_expect(self, frame: wire.Expect) -> None:
         self._outbox.expected(AuthorRun(frame.room, frame.device, frame.run), frame.n, self._core_context.now)
@@ -615,6 +704,9 @@ class ClientCore:
     def _settle(self) -> None:
         """Once after everything that came from outside; what follows from it needs no second look."""
         self._core_context.unsettled = False
+        peers = self.peers
+        if peers is not None and (peers.unsettled or peers.refusals != self.statements.refusals):
+            self._settle_peers(peers)
         if not self._link.up:
             return
         now = self._core_context.now
@@ -622,6 +714,7 @@ class ClientCore:
             self._settle_store()
         self._rooms.ask()
         self._certificates.ask()
+        self.statements.ask()
         self._judge()
         self._core_context.send_all(self._outbox.take_due(now, self._link.udp_open, self._rooms.held()))
         if self._outbox.pop_unanswered() or self._rooms.pop_unanswered():
@@ -629,6 +722,26 @@ class ClientCore:
         cursors = self._receipts.take_due(now)
         if cursors:
             self._core_context.send(Transport.TLS, wire.Cursors(cursors))
+
+    def _settle_peers(self, peers: Peers) -> None:
+        try:
+            peers.settle()
+        except LocalStoreError as error:
+            self._core_context.store_failed(error)
+
+    def _forget_carried(self, key: MessageKey, code: int = 0) -> None:
+        """It is decided."""
+        if self.peers is not None:
+            try:
+                self.peers.decided(key, code)
+            except LocalStoreError as error:
+                self._core_context.store_failed(error)
+
+    def carried(self, room: int) -> list[Carried]:
+        """Messages of other devices that came from peers and are not stored yet."""
+        if self.peers is None:
+            return []
+        return [item for item in self.peers.carried.in_room(room) if item.header.device != self._composer.device]
 
     def _settle_store(self) -> None:
         """Everything that needs the local copy."""
@@ -640,6 +753,7 @@ class ClientCore:
             self._gone.settle(self._rooms_in)
             self.directory.save()
             self.authors.save()
+            self.statements.save()
         except LocalStoreError as error:
             self._core_context.store_failed(error)
         else:
@@ -661,6 +775,8 @@ class ClientCore:
     def _note_stored(self, event: RecordsStored) -> None:
         for held in event.held:
             self._composer.saw(held.header)
+            if self.peers is not None and self.peers.carried.note_stored(held.header.key):
+                self._forget_carried(held.header.key)
             known = self._outbox.seen(held.header.key, held.record.seq)
             if known is not None:
                 self._core_context.emit(known)
@@ -688,16 +804,19 @@ class ClientCore:
 
     def timer(self) -> float | None:
         """When `handle_timer` is due; None: never, unless something else happens."""
+        of_peers = self.peers.next_at if self.peers is not None else None
         if not self._link.up:
-            return earliest(self._link.timer(), self._save_marks_at)
+            return earliest(self._link.timer(), self._save_marks_at, of_peers)
         core_context = self._core_context
         return earliest(
             self._link.timer(),
             self._save_marks_at,
+            of_peers,
             core_context.requests.timer(),
             self._receipts.timer(),
             self._renew_at,
             self._rooms.timer(),
+            self.statements.timer(),
             earliest(self._adopt_at, self._gone.timer())
             if core_context.store_retry_at is None
             else core_context.store_retry_at,
@@ -718,6 +837,8 @@ class ClientCore:
             self._core_context.emit(SearchDue())
         elif due is DueAction.GIVE_UP:
             self._give_up(Reason.SILENT)
+        if self.peers is not None and self.peers.next_at is not None and now >= self.peers.next_at:
+            self.peers.handle_timer()
         if self._save_marks_at is not None and now >= self._save_marks_at:
             self._save_marks_in_time(now)
         if self._link.up:

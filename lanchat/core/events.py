@@ -9,7 +9,7 @@ from lanchat.core.endpoints import Endpoint
 from lanchat.core.ports import ChainLink
 from lanchat.core.session.states import LinkState, Reason
 from lanchat.protocol.log.certificates import Certificate
-from lanchat.protocol.log.messages import Header, MessageKey
+from lanchat.protocol.log.messages import Header, Message, MessageKey
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.transport import Transport
@@ -124,6 +124,25 @@ class RoomAccessEnded(msgspec.Struct, frozen=True):
     known: Room | None = None
 
 
+class PeersReached(msgspec.Struct, frozen=True):
+    """Users whose clients are heard without the server, in order: all of them at each change."""
+
+    users: tuple[int, ...]
+
+
+class MessagesCarried(msgspec.Struct, frozen=True):
+    """Messages of others that came from peers, proven and durable: not stored yet. Header, message, author."""
+
+    items: tuple[tuple[Header, Message, int], ...]
+
+
+class CarriedRefused(msgspec.Struct, frozen=True):
+    """A message that was carried will never be stored; `code`: why, as the server says."""
+
+    key: MessageKey
+    code: int
+
+
 class UsersChanged(msgspec.Struct, frozen=True):
     """Accounts that are new or changed; once in a session, with the first list, all of them."""
 
@@ -193,5 +212,5 @@ Event = (
     LinkStateChanged | RecordsStored | OlderStored | RoomWentLive | RoomStopped | MessageStored | MessageRefused
     | MessagesDelayed | RoomInfoChanged | RoomAccessEnded | UsersChanged | RoomMembersChanged | CursorsChanged
     | CertificatesLearned | Answered | KeysChanged | CertificateRenewed | ConnectionGivenUp | ReconnectDue | SearchDue
-    | LocalStoreFailed
+    | LocalStoreFailed | PeersReached | MessagesCarried | CarriedRefused
 )  # fmt: skip

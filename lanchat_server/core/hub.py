@@ -35,6 +35,7 @@ from lanchat_server.core.directory import Directory
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.limits.closed import Closed
 from lanchat_server.core.model import RunKey
+from lanchat_server.core.peers import PeerRegistry
 from lanchat_server.core.relay.fetches import PendingFetches
 from lanchat_server.core.relay.heartbeat import HeartbeatTimer
 from lanchat_server.core.relay.outbound import (
@@ -65,6 +66,7 @@ class ServerCore:
         self.directory = directory
         self.sessions = SessionTable(config)
         self.receipts = ReceiptCollector(config, directory)
+        self.peers = PeerRegistry(directory)
         self.heads: dict[int, Head] = {head.room: head for head in heads}
         # Milliseconds UTC; newer than what the directory has, until that is saved.
         self.last_seen: dict[int, int] = {}
@@ -102,6 +104,7 @@ class ServerCore:
         if session is None:
             return
         before = self.sessions.user_state(session.user)
+        self.peers.end_session(session_id)
         self.sessions.remove(session_id)
         self._note_presence(session.user, before, now)
 
@@ -151,6 +154,10 @@ class ServerCore:
             self._outbox.send_tls((session.id for session in self.sessions.all()), frame)
         else:
             self._outbox.send_tls((s.id for user in users for s in self.sessions.of_user(user)), frame)
+
+    def announce_to(self, frame: Any, sessions: Iterable[int]) -> None:
+        """An event for some sessions."""
+        self._outbox.send_tls(sessions, frame)
 
     def stop(self) -> None:
         """Take no more messages: what is here comes to its end, the rest is told to come later."""

@@ -28,9 +28,11 @@ from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, UserRow
+from lanchat_server.core.peers import peer_secret
 from lanchat_server.core.ports import Store, Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sequencer import Sequencer
+from lanchat_server.core.statements import StatementIssuer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.keys import ServerKeys
@@ -87,6 +89,7 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     core: ServerCore
     sequencer: Sequencer
     notices: EventNotifier
+    statements: StatementIssuer
     writer: Writer
     room_keys: RoomKeys
     connections: ConnectionTable
@@ -137,6 +140,7 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
             device.certificate,
             self.connections.new_keys(connection.session),
             *self.notices.rooms_for(user.id),
+            peer_secret=peer_secret(self.keys.log_key, self.directory.log.log_id),
         )
 
     def check_place(self, user: int, *, by_password: bool = False) -> int | None:

@@ -4,26 +4,31 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import RoomKind
-from lanchat.protocol.limits import ROOMS_DELETED_MAX
+from lanchat.protocol.limits import ROOMS_DELETED_MAX, STATEMENTS_MAX
+from lanchat.protocol.log.statements import Statement
 from lanchat_server.core.differences import Differences
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory import Directory, RoomSubject, UserSubject, is_open_to_all
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeletedRoom, RoomRow
 from lanchat_server.core.sequencer import Sequencer
-
-
-def is_open_to_all(room: RoomRow) -> bool:
-    """Whether everybody sees it and may join."""
-    return room.kind is RoomKind.PUBLIC and not room.archived
+from lanchat_server.core.statements import StatementIssuer
 
 
 class EventNotifier:
     """Events to those whom they concern. A member of a room learns of it, a stranger does not. `now`: the core's
     clock."""
 
-    def __init__(self, core: ServerCore, directory: Directory, sequencer: Sequencer, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        core: ServerCore,
+        directory: Directory,
+        sequencer: Sequencer,
+        statements: StatementIssuer,
+        now: Callable[[], float],
+    ) -> None:
         """`sequencer` signs the heads of new rooms. Methods are called on the core's thread."""
+        self._statements = statements
         self._core = core
         self._directory = directory
         self._sequencer = sequencer
@@ -90,23 +95,33 @@ class EventNotifier:
     def rooms_deleted(self, deleted: Collection[DeletedRoom]) -> None:
         """Nothing of these rooms goes to anybody any more; who saw them hears why."""
         self._core.drop_rooms({gone.room.id for gone in deleted})
-        self._send_deleted([gone.room.id for gone in deleted if is_open_to_all(gone.room)], None)
-        concerned: dict[tuple[int, ...], list[int]] = {}
+        self._send_deleted([gone.room for gone in deleted if is_open_to_all(gone.room)], None)
+        concerned: dict[tuple[int, ...], list[RoomRow]] = {}
         for gone in deleted:
             if not is_open_to_all(gone.room):
-                concerned.setdefault(gone.members, []).append(gone.room.id)
+                concerned.setdefault(gone.members, []).append(gone.room)
         for members, rooms in concerned.items():
             self._send_deleted(rooms, members)
 
-    def _send_deleted(self, rooms: Sequence[int], users: Iterable[int] | None) -> None:
-        """`users` None: everybody."""
+    def _send_deleted(self, rooms: Sequence[RoomRow], users: Iterable[int] | None) -> None:
+        """`users` None: everybody. `number` of a room: of the statement that it was deleted."""
         for start in range(0, len(rooms), ROOMS_DELETED_MAX):
-            self._core.announce(wire.RoomsDeleted(list(rooms[start : start + ROOMS_DELETED_MAX])), users)
+            part = rooms[start : start + ROOMS_DELETED_MAX]
+            self._core.announce(wire.RoomsDeleted([room.id for room in part]), users)
+            self._send_statements([self._statements.deleted_room(room.id, room.number) for room in part], users)
+
+    def _send_statements(self, statements: Sequence[Statement], users: Iterable[int] | None) -> None:
+        """`users` None: everybody."""
+        for start in range(0, len(statements), STATEMENTS_MAX):
+            self._core.announce(wire.Statements(list(statements[start : start + STATEMENTS_MAX])), users)
 
     def member_joined(self, room: int, user: int) -> None:
         """The newcomer sees the room, the members see the newcomer."""
         self._send_room(room, [user])
-        self._core.announce(wire.MembersChanged(room, [user], []), self._directory.members(room))
+        members = self._directory.members(room)
+        if user in members:
+            joined = wire.Member(user, members[user].first_seq)
+            self._core.announce(wire.MembersChanged(room, [joined], []), members)
 
     def member_left(self, room: int, user: int) -> None:
         """No record of the room goes to this user any more."""
@@ -134,6 +149,25 @@ class EventNotifier:
         for user in changes.people:
             self.user_changed(user)
         self.room_keys_changed(changes.keys)
+        self._directory.stated += _stated(changes)
+
+    def statements_changed(self) -> None:
+        """What is new of accounts and devices to everybody, of a room to its members; others ask for it."""
+        subjects: dict[UserSubject | RoomSubject | None, None] = {}
+        while self._directory.stated:
+            subjects[self._directory.stated.popleft()] = None
+        everybody: list[Statement] = []
+        for subject in subjects:
+            match subject:
+                case RoomSubject():
+                    room = self._directory.rooms.get(subject.room)
+                    if room is not None:
+                        self._send_statements([self._statements.room(room)], self._directory.members(room.id))
+                case UserSubject():
+                    everybody.append(self._statements.account(self._directory.users[subject.user]))
+                case None:
+                    everybody.append(self._statements.revocations())
+        self._send_statements(everybody, None)
 
     def room_keys_changed(self, rooms: Iterable[int]) -> None:
         """New keys to the members."""
@@ -156,3 +190,12 @@ class EventNotifier:
         for user in users:
             if self._core.sessions.of_user(user):
                 self._core.announce(wire.RoomChanged(self.room_view(row, user)), [user])
+
+
+def _stated(changes: Differences) -> list[UserSubject | RoomSubject | None]:
+    """What new statements are about after these changes, deleted rooms aside."""
+    of_members = {room for room, _ in (*changes.joined, *changes.left)}
+    rooms = {room.id for room, _ in changes.rooms} | of_members | {*changes.changed, *changes.archived}
+    users = {*changes.people, *changes.disabled}
+    revoked = [None] if changes.revoked else []
+    return [*map(UserSubject, sorted(users)), *map(RoomSubject, sorted(rooms)), *revoked]

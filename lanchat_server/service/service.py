@@ -29,6 +29,7 @@ from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.ports import Store, StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.sequencer import Sequencer
+from lanchat_server.core.statements import StatementIssuer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.context import BackgroundWork, Credentials, RequestContext
@@ -127,7 +128,8 @@ class Service:
         environment: Environment,
     ) -> RequestContext:
         wall_ms, entropy = environment.clock.wall_ms, environment.entropy
-        notices = EventNotifier(self.core, directory, sequencer, self.now)
+        statements = StatementIssuer(keys.log_key, directory)
+        notices = EventNotifier(self.core, directory, sequencer, statements, self.now)
         return RequestContext(
             config=config,
             store=store,
@@ -137,6 +139,7 @@ class Service:
             core=self.core,
             sequencer=sequencer,
             notices=notices,
+            statements=statements,
             writer=self.writer,
             room_keys=RoomKeys(directory, self.writer, notices, wall_ms, entropy),
             connections=self.connections,

@@ -223,7 +223,7 @@ def _send_rooms(session: HostileSession) -> Iterator[Any]:
 
 def _send_members(session: HostileSession) -> Iterator[Any]:
     for first in range(10, 2 * DEFAULT_CONFIG.users_max, LIST_ENTRIES_MAX):
-        yield wire.MembersChanged(1, list(range(first, first + LIST_ENTRIES_MAX)), [])
+        yield wire.MembersChanged(1, [wire.Member(user, 1) for user in range(first, first + LIST_ENTRIES_MAX)], [])
 
 
 def _send_read_marks(session: HostileSession) -> Iterator[Any]:
@@ -474,7 +474,11 @@ def _rooms_without_end() -> Script:
 
 def _too_many_members() -> Script:
     crowded = replace(room(1, "room1", joined=True), members=2**32 - 1)
-    return answering_and_sending(wire.Subscribe, wire.RoomChanged(crowded), wire.MembersChanged(1, [5, 6, 7], []))
+    return answering_and_sending(
+        wire.Subscribe,
+        wire.RoomChanged(crowded),
+        wire.MembersChanged(1, [wire.Member(user, 1) for user in (5, 6, 7)], []),
+    )
 
 
 def _other_chain(session: HostileSession) -> list[Any]:

@@ -96,7 +96,7 @@ def test_queued_requests_are_dropped_after_device_revocation(server: ServerProce
         assert owner.request(wire.RevokeDevice(lost.device)) == wire.Done()
 
         def seen() -> tuple[list[int], str]:
-            return owner.request(wire.ListMembers(room)).users, owner.request(wire.GetProfile()).user.display_name
+            return owner.request(wire.ListMembers(room)).members, owner.request(wire.GetProfile()).user.display_name
 
         before = seen()
         # It passes the writer behind everything that was handed in.

@@ -15,8 +15,9 @@ from sqlalchemy import insert, select
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
-from lanchat.protocol.limits import FRAME_MAX
+from lanchat.protocol.limits import FRAME_MAX, PEER_ADDRESSES_MAX
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.peers import PeerBody, sign_peer
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.accounts import DEVICES_PER_USER, ROOMS_PER_USER
 from lanchat_server.store.tables import schema
@@ -37,6 +38,8 @@ WIDE = "𠮷"
 PATIENCE = patient(30.0)
 PASSWORD = "correct horse"
 FIRST = 1_000_000
+# Of statements.
+NUMBER = 1 << 40
 
 
 def wide(number: int, length: int = 64) -> str:
@@ -52,6 +55,7 @@ def rows(anna: int, general: int, now_ms: int) -> dict[str, list[dict[str, Any]]
             "history": int(HistoryPolicy.EVERYTHING),
             "creator_id": anna if n < 100 else FIRST + n % USERS,
             "created_ms": n + 1,
+            "number": NUMBER + n,
             **head,
         }
         for n in range(ROOMS - 1)
@@ -59,14 +63,14 @@ def rows(anna: int, general: int, now_ms: int) -> dict[str, list[dict[str, Any]]
     users = [
         {"id": FIRST + n, "name": wide(n, 32), "name_key": n.to_bytes(8, "big"), "display_name": wide(n)}
         | {"email": f"{n}@".ljust(240, "x"), "password_hash": "x", "role": 1, "disabled": False, "created_ms": n + 1}
-        | {"last_seen_ms": n + 1, "pending_email": "", "email_from_ms": 0}
+        | {"last_seen_ms": n + 1, "pending_email": "", "email_from_ms": 0, "number": NUMBER + n}
         for n in range(USERS)
     ]
     owners = [anna] * (DEVICES_PER_USER - 2) + [user["id"] for user in users]
     devices = [
         {"id": octets(("device", n), 16), "user_id": owner, "public_key": octets(("key", n), 32), "name": wide(n)}
         | {"created_ms": n + 1, "last_seen_ms": n + 1, "revoked_ms": 0, "certificate": octets(("c", n), 600)}
-        | {"certificate_signature": bytes(64)}
+        | {"certificate_signature": bytes(64), "revoked_number": NUMBER if n % 2 else 0}
         for n, owner in enumerate(owners)
     ]
     cursors = {"joined_ms": 1, "first_seq": 1, "received_seq": 0, "read_seq": 0}
@@ -153,6 +157,11 @@ class Session:
     def user(self, name: str) -> int:
         return next(user.id for user in self.client.everything(wire.ListUsers()) if user.name == name)
 
+    def announcement(self) -> wire.AnnouncePeer:
+        body = PeerBody(self.client.welcome.log_id, self.client.device, 1, bytes([9]) * 32, 0)
+        hosts = [bytes([10, 0, 0, host]) for host in range(PEER_ADDRESSES_MAX - 1)]
+        return wire.AnnouncePeer(sign_peer(self.client.key, body), 5000, hosts)
+
 
 AFTER_LOGIN: dict[type, Callable[[Session], Any]] = {
     wire.Subscribe: lambda it: wire.Subscribe(it.rooms[:256]),
@@ -161,6 +170,9 @@ AFTER_LOGIN: dict[type, Callable[[Session], Any]] = {
     wire.ListRooms: lambda it: wire.ListRooms(),
     wire.ListUsers: lambda it: wire.ListUsers(),
     wire.ListMembers: lambda it: wire.ListMembers(it.general),
+    wire.ListStatements: lambda it: wire.ListStatements(0),
+    wire.ListRevoked: lambda it: wire.ListRevoked(),
+    wire.AnnouncePeer: lambda it: it.announcement(),
     wire.ListCursors: lambda it: wire.ListCursors(it.general),
     wire.ListDevices: lambda it: wire.ListDevices(),
     wire.ListInvites: lambda it: wire.ListInvites(),
@@ -247,6 +259,8 @@ def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
         assert len(client.everything(wire.ListRooms())) == ROOMS
         assert len(client.everything(wire.ListMembers(client.rooms["general"]))) == USERS + 3
         assert len(client.everything(wire.ListDevices())) == DEVICES_PER_USER - 1
+        assert len(client.everything(wire.ListStatements(0))) == USERS + 3 + ROOMS + 1
+        assert len(client.everything(wire.ListRevoked())) == (DEVICES_PER_USER - 2 + USERS) // 2
         assert len(client.everything(wire.ListAccounts())) == USERS + 3
         assert len(client.everything(wire.ListAllRooms())) == ROOMS
     for words, count in (

@@ -89,8 +89,9 @@ def test_public_room_is_listed_joined_and_left(join: Join) -> None:
     joined = bob.request(wire.JoinRoom(room))
     assert joined.room.joined
     assert joined.room.members == 2
-    assert changes_of(anna, room).joined == [bob.user_id]
-    assert set(bob.request(wire.ListMembers(room)).users) == {anna.user_id, bob.user_id}
+    assert changes_of(anna, room).joined == [wire.Member(bob.user_id, 1)]
+    members = bob.request(wire.ListMembers(room)).members
+    assert {member.user for member in members} == {anna.user_id, bob.user_id}
     assert isinstance(bob.request(wire.LeaveRoom(room)), wire.Done)
     assert bob.wait_for(wire.RoomGone).room == room
     assert changes_of(anna, room).left == [bob.user_id]

@@ -3,6 +3,7 @@
 `tests/unit/test_explorer.py::test_every_request_of_the_wire_has_a_case_and_a_rule` fails when one is missing here.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from lanchat.protocol.codes import HistoryPolicy, PresenceState, Role, RoomKind
 from lanchat.protocol.limits import PROTOCOL_VERSION
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.peers import PeerBody, PeerInfo, sign_peer
 from lanchat.protocol.transport import Transport
 from lanchat_server.admin.context import LocalActor
 from lanchat_server.admin.operations import perform
@@ -32,6 +34,7 @@ from tests.explorer.harness import (
     NOW,
     OWNER,
     ROOM,
+    SESSIONS,
     TABLET,
     THIRD,
     Client,
@@ -78,6 +81,16 @@ def _own(actor: Actor) -> str:
 
 def _name(user: int) -> str:
     return f"user{user}"
+
+
+def _announcement(actor: Actor) -> wire.AnnouncePeer:
+    return wire.AnnouncePeer(_peer_info(actor.device), 5000, [bytes([10, 0, 0, 9])])
+
+
+@functools.cache
+def _peer_info(device: bytes) -> PeerInfo:
+    (author,) = (author for _, author in SESSIONS.values() if author.device == device)
+    return sign_peer(author.key, PeerBody(LOG_ID, device, 1, bytes([9]) * 32, 0))
 
 
 _INVITE_ID = invite_id(InviteRow(invite_hash(LOG_ID, INVITE), 1, 10**9, MEMBER))
@@ -130,6 +143,9 @@ _WIRE = (
     # People.
     Case("list users", wire.ListUsers, lambda _: wire.ListUsers()),
     Case("list members", wire.ListMembers, lambda _: wire.ListMembers(ROOM)),
+    Case("list statements", wire.ListStatements, lambda _: wire.ListStatements(0)),
+    Case("announce peer", wire.AnnouncePeer, _announcement),
+    Case("list revoked", wire.ListRevoked, lambda _: wire.ListRevoked()),
     Case("list cursors", wire.ListCursors, lambda _: wire.ListCursors(ROOM)),
     Case("certificates", wire.GetCertificates, lambda a: wire.GetCertificates([a.device, a.other_device])),
     Case("status", wire.Status, lambda _: wire.Status()),

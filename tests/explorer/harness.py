@@ -42,6 +42,7 @@ from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
 from lanchat_server.core.relay.outbound import Output, RecordFetch, SendFrames
 from lanchat_server.core.sequencer import Sequencer, Submission
+from lanchat_server.core.statements import StatementIssuer
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.net.connection import ClientConnection, ConnectionOwner
 from lanchat_server.service.net.connections import ConnectionTable
@@ -254,6 +255,10 @@ _METRICS = Metrics()
 _CORE = CoreConfig()
 
 
+# Every stage signs the same statements.
+_SIGNING: Any = SimpleNamespace(sign=functools.lru_cache(4096)(LOG_KEY.sign))
+
+
 class _Entropy:
     """What a harness draws: others for each request, the same in every order."""
 
@@ -288,6 +293,7 @@ class _Service(RequestContext, eq=False, kw_only=True):
 
     def flush(self) -> None:
         """As `CoreDriver.step`."""
+        self.notices.statements_changed()
         while outputs := self.core.take_outputs():
             for output in outputs:
                 self._put_out(output)
@@ -340,7 +346,8 @@ def _make_service(harness: "ServerHarness", setting: Setting) -> _Service:
     sequencer = Sequencer(directory, LOG_KEY, _CORE)
     core = ServerCore(_CORE, directory, [sequencer.sign(room.id, room.head) for room in directory.rooms.values()], 0.0)
     entropy: Any = _Entropy(harness)
-    notices = EventNotifier(core, directory, sequencer, now)
+    statements = StatementIssuer(_SIGNING, directory)
+    notices = EventNotifier(core, directory, sequencer, statements, now)
     connections = ConnectionTable(core, now, wall_ms, entropy, SEAL_LIMITS)
     writer: Any = SimpleNamespace(transact=harness.transact, latency=0.0)
     setup = SetupCode(bytes(SETUP_RANDOM_OCTETS))
@@ -384,6 +391,7 @@ def _make_service(harness: "ServerHarness", setting: Setting) -> _Service:
         core=core,
         sequencer=sequencer,
         notices=notices,
+        statements=statements,
         writer=writer,
         room_keys=RoomKeys(directory, writer, notices, wall_ms, entropy),
         connections=connections,

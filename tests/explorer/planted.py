@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from lanchat_server.core.relay import pages
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.connections import ConnectionTable
+from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import acting, login, rooms
 from lanchat_server.service.requests.table import HANDLERS
 from tests.explorer.orders import Gate, Kind
@@ -67,6 +69,15 @@ async def _unchecked(context: AdminContext, job: Any) -> Any:
 
 async def _search_unchecked(service: Any, connection: Any, operation: Any) -> Any:
     return await service.read(lambda: pages.search_rooms(service.store, service.directory, connection.user, operation))
+
+
+async def _statements_chosen_before(service: Any, connection: Any, operation: Any) -> Any:
+    find = partial(service.statements.visible, connection.user, operation.above, operation.after, {})
+    return wire.StatementList(*await service.read(lambda: find()[:1]), service.directory.number)
+
+
+def _state_to_everybody(self: Any, statements: Any, _users: Any) -> None:
+    self._core.announce(wire.Statements(list(statements)))
 
 
 async def _code_looked_at_before(service: Any, user: Any, operation: Any, password_hash: str) -> Any:
@@ -141,6 +152,12 @@ PLANTED: dict[str, Planted] = {
     ),
     "sessions that outlive a new password": Planted(
         lambda: patch.object(ConnectionTable, "end_sessions", _nothing), "new password"
+    ),
+    "statements chosen before the await": Planted(
+        lambda: patch.dict(HANDLERS, {wire.ListStatements: _statements_chosen_before}), "list statements"
+    ),
+    "statements of rooms for everybody": Planted(
+        lambda: patch.object(EventNotifier, "_send_statements", _state_to_everybody), "remove other"
     ),
     "records for who was removed": Planted(lambda: patch.object(ServerCore, "drop_member", _nothing), "say"),
     "answers that events overtake": Planted(

@@ -9,14 +9,16 @@ from typing import Any, get_args
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Role, RoomKind
+from lanchat.protocol.log.certificates import open_certificate_untrusted
 from lanchat.protocol.log.messages import Kind, decode_header_untrusted
+from lanchat.protocol.log.statements import RoomBody, Statement, read_statement_untrusted
 from lanchat_server.core.accounts import invite_id
 from lanchat_server.core.model import InviteRow
 from lanchat_server.core.recovery import invite_hash, is_right
 from tests.explorer.cases import Actor
-from tests.explorer.harness import WALL_MS, typed
+from tests.explorer.harness import LOUNGE, WALL_MS, typed
 from tests.support.memory_store import MemoryDatabase as Db
-from tests.support.rig import LOG_ID
+from tests.support.rig import LOG_ID, LOG_PUBLIC
 
 Rule = Callable[[Db, Actor, Any], bool]
 
@@ -174,6 +176,9 @@ RULES: dict[Any, Rule] = {
     wire.ListUsers: _nothing,
     wire.ListMembers: _nothing,
     wire.ListCursors: _nothing,
+    wire.ListStatements: _nothing,
+    wire.ListRevoked: _nothing,
+    wire.AnnouncePeer: _nothing,
     wire.GetCertificates: _nothing,
     wire.Status: _nothing,
     wire.CreateInvite: _in_session(lambda db, actor, _: has_role(db, actor.user, Role.MODERATOR)),
@@ -225,6 +230,10 @@ def may_know(db: Db, user: int | None, operation: Any, frame: Any) -> bool:
         return _may_read(db, user or 0, frame.room, frame.records)
     if isinstance(frame, (wire.RoomKey, wire.RoomCursors, wire.MembersChanged)):
         return member(db, user or 0, frame.room)
+    if isinstance(frame, wire.Statements):
+        return all(_may_see(db, user or 0, statement) for statement in frame.statements)
+    if isinstance(frame, wire.PeersChanged):
+        return _in_force(db, frame.peers)
     if isinstance(frame, wire.Heads):
         return all(member(db, user or 0, head.room) for head in frame.heads)
     return True
@@ -245,6 +254,10 @@ def _may_have(db: Db, user: int, operation: Any, result: Any) -> bool:
         return all(_may_read(db, user, hit.room, [hit.record, *hit.changes]) for hit in result.hits)
     if isinstance(result, (wire.MemberList, wire.CursorList)):
         return member(db, user, operation.room)
+    if isinstance(result, wire.Roster):
+        return _in_force(db, result.peers)
+    if isinstance(result, wire.StatementList):
+        return all(_may_see(db, user, statement) for statement in result.statements)
     if isinstance(result, wire.Subscribed):
         return all(member(db, user, one.room) for one in (*result.heads, *result.keys))
     if isinstance(result, (wire.StatusReport, *get_args(wire.AdministratorResult))):
@@ -258,6 +271,22 @@ def _may_have(db: Db, user: int, operation: Any, result: Any) -> bool:
     if isinstance(result, wire.Profile):
         return result.user.id == user
     return True
+
+
+def _in_force(db: Db, peers: list[wire.Peer]) -> bool:
+    """Whether all of them are devices that may log in; everybody is in a room with everybody."""
+    owners = [open_certificate_untrusted(LOG_PUBLIC, LOG_ID, peer.certificate) for peer in peers]
+    return all(active(db, owner.user) and enrolled(db, owner.device) for owner in owners)
+
+
+def _may_see(db: Db, user: int, statement: Statement) -> bool:
+    body = read_statement_untrusted(statement)
+    if not isinstance(body, RoomBody):
+        return True
+    if body.deleted:
+        # That a public room was deleted is told to everybody.
+        return body.room in db.deleted and (body.room == LOUNGE or (body.room, user) in db.memberships)
+    return sees(db, user, body.room)
 
 
 def _may_read(db: Db, user: int, room: int, records: list[Any]) -> bool:

@@ -16,6 +16,7 @@ from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
 from lanchat.core.endpoints import SERVER, ServerEndpoint
 from lanchat.core.events import ConnectionGivenUp, Event, Output, ReconnectDue
+from lanchat.core.peers.peers import PeerStart
 from lanchat.core.ports import LocalStore
 from lanchat.protocol import wire
 from lanchat.protocol.limits import PAGE_OCTETS_MAX
@@ -139,6 +140,10 @@ class FakeLog:
                 return wire.Certificates([self.devices[d] for d in operation.devices if d in self.devices])
             case wire.ListRooms():
                 return wire.RoomList(*self.rooms_after(operation.after))
+            case wire.AnnouncePeer():
+                return wire.Roster([])
+            case wire.ListStatements():
+                return wire.StatementList([], 0)
             case _:
                 return wire.Done()
 
@@ -172,7 +177,14 @@ class Wire:
     reliable and in order unless the hook says otherwise. `events` has all that the core reported."""
 
     def __init__(
-        self, log: FakeLog, store: LocalStore, *, seed: int = 0, run: int = 5, config: ClientConfig | None = None
+        self,
+        log: FakeLog,
+        store: LocalStore,
+        *,
+        seed: int = 0,
+        run: int = 5,
+        config: ClientConfig | None = None,
+        peers: PeerStart | None = None,
     ) -> None:
         self.log = log
         self.random = Random(seed)
@@ -200,6 +212,7 @@ class Wire:
             random=self.random.random,
             run=run,
             now_ms=lambda: 1_700_000_000_000 + int(self.now * 1000),
+            peers=peers,
         )
 
     def connect(self) -> None:

@@ -137,7 +137,11 @@ class Session(asyncio.Protocol):
             case wire.ListRooms():
                 return wire.RoomList(server.log.rooms())
             case wire.ListMembers():
-                return wire.MemberList([user for user, _ in server.accounts.values()])
+                return wire.MemberList([wire.Member(user, 1) for user, _ in server.accounts.values()])
+            case wire.AnnouncePeer():
+                return wire.Roster([])
+            case wire.ListStatements():
+                return wire.StatementList([], 0)
             case wire.ListCursors():
                 return wire.CursorList([])
             case wire.Renew():

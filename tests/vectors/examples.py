@@ -6,18 +6,33 @@ from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from msgspec import inspect
 
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.datagram.peering import LINK_KIND, LINK_LIMITS, link_keys, seal_open
 from lanchat.protocol.datagram.seal import Sealer
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
 from lanchat.protocol.log.messages import Header, Kind, Message, make_message
+from lanchat.protocol.log.peers import PeerBody, PeerInfo, sign_peer
 from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash, sign_head
+from lanchat.protocol.log.statements import (
+    AccountBody,
+    RevocationsBody,
+    RoomBody,
+    Statement,
+    StatementBody,
+    devices_hash,
+    issue_statement,
+    members_hash,
+)
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
 from lanchat.protocol.text.names import name_key
 from lanchat.protocol.text.wordlist import WORDS
+from lanchat_server.core.peers import peer_secret
 from tests.vectors.values import plain
 
 LOG_ID = bytes(range(16))
@@ -136,6 +151,78 @@ def certificate_vectors() -> dict[str, Any]:
     }
 
 
+def statement_bodies() -> list[StatementBody]:
+    """One of each kind, a direct and a deleted room."""
+    number = (EPOCH << 40) + 7
+    nobody = members_hash([])
+    room = RoomBody(
+        LOG_ID, number + 1, ROOM, "Küche", RoomKind.PRIVATE, HistoryPolicy.SINCE_JOINING, USER, True, False, 2,
+        members_hash(MEMBERS),
+    )  # fmt: skip
+    return [
+        AccountBody(LOG_ID, number, USER, "anna", "Анна Å.", Role.MODERATOR, False),
+        room,
+        msgspec.structs.replace(room, name="", kind=RoomKind.DIRECT, history=HistoryPolicy.EVERYTHING, creator=0),
+        msgspec.structs.replace(room, name="", creator=0, archived=False, deleted=True, members=0, members_hash=nobody),
+        RevocationsBody(LOG_ID, number + 2, len(REVOKED), devices_hash(REVOKED)),
+    ]
+
+
+MEMBERS = [(USER, 1), (USER + 1, 2**40)]
+REVOKED = [b"\xff" * 16, b"\1" * 16]
+
+
+def statement_vectors() -> dict[str, Any]:
+    return {
+        "log_id": LOG_ID,
+        "log_key": LOG_PUBLIC,
+        "members": [{"user": user, "first_seq": first} for user, first in MEMBERS],
+        "members_hash": members_hash(MEMBERS),
+        "revoked": REVOKED,
+        "devices_hash": devices_hash(REVOKED),
+        "statements": [
+            {"fields": plain(body), "octets": encode(issue_statement(LOG_KEY, body))} for body in statement_bodies()
+        ],
+    }
+
+
+def exchange_key(letter: bytes) -> X25519PrivateKey:
+    return X25519PrivateKey.from_private_bytes(letter * 32)
+
+
+def peer_body(key: Ed25519PrivateKey, letter: bytes) -> PeerBody:
+    """Of a start that drew this letter 32 times as its key."""
+    public = exchange_key(letter).public_key().public_bytes_raw()
+    return PeerBody(LOG_ID, keys.device_id(keys.public_octets(key)), RUN, public, TIME_MS)
+
+
+def peer_vectors() -> dict[str, Any]:
+    """Two ends, the keys of their link, a datagram each way, and an open datagram."""
+    one, other = peer_body(DEVICE_KEY, b"x"), peer_body(LOG_KEY, b"y")
+    keys_of_one = link_keys(exchange_key(b"x"), other.exchange_key, LOG_ID, one.end, other.end)
+    there = Sealer(keys_of_one.send, keys_of_one.send_id, LOG_ID, 0, LINK_LIMITS, LINK_KIND)
+    back = Sealer(keys_of_one.receive, keys_of_one.receive_id, LOG_ID, 0, LINK_LIMITS, LINK_KIND)
+    opening = encode(wire.OpenLink(sign_peer(DEVICE_KEY, one), certificate(), other.device, False))
+    secret = peer_secret(LOG_KEY, LOG_ID)
+    return {
+        "log_id": LOG_ID,
+        "log_private": b"l" * 32,
+        "ends": [
+            {"private": letter * 32, "fields": plain(body), "octets": encode(body)}
+            for letter, body in ((b"x", one), (b"y", other))
+        ],
+        "info": encode(sign_peer(DEVICE_KEY, one)),
+        "send": {"key": keys_of_one.send, "key_id": keys_of_one.send_id},
+        "receive": {"key": keys_of_one.receive, "key_id": keys_of_one.receive_id},
+        "there": there.seal(encode([])),
+        "back": back.seal(encode([])),
+        "secret": secret,
+        "random": b"r" * 32,
+        "content": opening,
+        "open": seal_open(secret, LOG_ID, b"r" * 32, opening),
+    }
+
+
 def seal_vectors() -> dict[str, Any]:
     """Datagrams of one key in the order of their counters, the last one under another epoch."""
     payloads = [b"", wire.encode_datagram([wire.Ping(RUN)]), bytes(range(256)) * 4]
@@ -155,6 +242,8 @@ SPECIMENS: dict[type, Callable[[], Any]] = {
     Record: lambda: room()[1][0],
     Head: lambda: signed_head(2),
     Certificate: certificate,
+    PeerInfo: lambda: sign_peer(DEVICE_KEY, peer_body(DEVICE_KEY, b"x")),
+    Statement: lambda: issue_statement(LOG_KEY, statement_bodies()[0]),
 }
 FIELDS: dict[str, Any] = {
     "room": ROOM,
@@ -198,6 +287,7 @@ def frame_vectors() -> dict[str, Any]:
         _frame(kind, "to client", wire.Response(number, example(kind)))
         for number, kind in enumerate(structs(wire.Result), start=1)
     ]
+    frames += [_frame(kind, "to peer", example(kind)) for kind in structs(wire.PeerFrame)]
     live = [wire.Records(ROOM, [room()[0][0], room()[1][0]], signed_head(2)), wire.Heads([signed_head(2)])]
     return {
         "frames": frames,

@@ -9,7 +9,7 @@ from lanchat.core.config import ClientConfig
 from lanchat.protocol import limits as wire_limits
 from lanchat.protocol.datagram import beacon, replay, seal
 from lanchat.protocol.limits import Limits
-from lanchat.protocol.log import certificates, messages
+from lanchat.protocol.log import certificates, messages, statements
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.config import CoreConfig
@@ -75,6 +75,9 @@ FIXED = [
     _wire("records in a `Records`, hits asked for in a `Search`", "RECORDS_MAX", _ENDS),
     _wire("records asked for in a `History`", "PAGE_RECORDS_MAX", _ENDS),
     _wire("records of a `Page`, hits of a `Found`, octets", "PAGE_OCTETS_MAX", "fewer than asked for; one at least"),
+    _wire("statements in a `Statements`", "STATEMENTS_MAX", "several frames"),
+    _wire("peers in a `Roster` or `PeersChanged`", "PEERS_MAX", "not named"),
+    _wire("addresses of a peer", "PEER_ADDRESSES_MAX", "not named"),
     _wire("certificates in a frame", "PAGE_CERTIFICATES_MAX", "`GetCertificates` brings the others"),
     _wire("hits in a `Found`", "SEARCH_HITS_MAX", "`before` brings the next"),
     _wire("words of a `Search`, characters", "SEARCH_CHARACTERS_MAX", _ENDS),
@@ -94,6 +97,7 @@ FIXED = [
     _wire("e-mail address, characters", "EMAIL_MAX", "`EMAIL_INVALID`"),
     _wire("password at least, characters", "PASSWORD_MIN_CHARACTERS", "`PASSWORD_INVALID`"),
     _wire("password, octets", "PASSWORD_OCTETS_MAX", "`PASSWORD_INVALID`"),
+    Row("content of a statement, octets", "STATEMENT_MAX", statements.STATEMENT_MAX, "not signed"),
     Row("content of a certificate, octets", "CERTIFICATE_MAX", certificates.CERTIFICATE_MAX, "not signed"),
     Row("window of packet numbers", "WINDOW", replay.WINDOW, _DROPPED),
     Row("datagrams under one key", "PACKETS_PER_KEY", seal.PACKETS_PER_KEY, "not sealed: TLS, `Renew`"),

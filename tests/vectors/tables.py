@@ -12,6 +12,8 @@ from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder
 from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.messages import Header
+from lanchat.protocol.log.peers import PeerBody
+from lanchat.protocol.log.statements import AccountBody, RevocationsBody, RoomBody, StatementKind
 from lanchat_server.core.sequencer import FORGERIES
 from tests.support.marked import DOCS, replaced
 from tests.vectors import exchange, fates, limits
@@ -94,6 +96,8 @@ def _frames() -> str:
         _table("when", operations),
         "### Results of a `Response`",
         _table("", [("", wire.Result)]),
+        "### Frames between peers",
+        _table("", [("", wire.PeerFrame)]),
         "### Structures inside",
         _structures(),
         "### Enumerations",
@@ -187,7 +191,8 @@ def _inherited(kind: type) -> str:
 
 def _structures() -> str:
     found: dict[str, type[msgspec.Struct]] = {"Header": Header, "CertificateBody": CertificateBody}
-    for union in (wire.FromClient, wire.FromServer):
+    found |= {body.__name__: body for body in (AccountBody, RoomBody, RevocationsBody, PeerBody, wire.OpenLink)}
+    for union in (wire.FromClient, wire.FromServer, wire.PeerFrame):
         _collect(inspect.type_info(union), found)
     lines = [_row("name", "fields", "what it is"), _row("---", "---", "---")]
     lines += [_row(f"`{name}`", _fields(found[name]), _meaning(found[name])) for name in sorted(found)]
@@ -210,7 +215,7 @@ def _collect(kind: inspect.Type, found: dict[str, type[msgspec.Struct]]) -> None
 
 
 def _enumerations() -> str:
-    kinds = (Header.__annotations__["kind"], *_ENUMS)
+    kinds = (Header.__annotations__["kind"], *_ENUMS, StatementKind)
     lines = [_row("name", "values"), _row("---", "---")]
     return "\n".join([*lines, *(_row(f"`{kind.__name__}`", _members(kind)) for kind in kinds)])
 

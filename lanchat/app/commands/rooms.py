@@ -237,7 +237,7 @@ async def room_members(member: "AccountSession", room: int) -> tuple[int, ...]:
     if state.members is None:
         if not member.in_session:
             raise offline()
-        state.members = tuple((await member.ask(wire.ListMembers(room))).users)
+        state.members = tuple(row.user for row in (await member.ask(wire.ListMembers(room))).members)
     if any(user not in member.core.directory.users for user in state.members) and member.in_session:
         await _refresh(member, wire.ListUsers())
     return state.members

@@ -149,6 +149,10 @@ class Outbox:
             del self._runs[run_key]
         return waiting
 
+    def waits(self, key: MessageKey) -> bool:
+        """Whether it is here and not decided."""
+        return key.n in self._runs.get(AuthorRun(key.room, key.device, key.run), {})
+
     def waiting(self, room: int) -> list[OutboxItem]:
         """What is not decided yet, in the order of making."""
         items = [entry.item for run, entries in self._runs.items() if run.room == room for entry in entries.values()]

@@ -13,12 +13,14 @@ from lanchat.protocol.errors import ProtocolError
 _ENTRIES: dict[type, str] = {
     wire.RoomList: "rooms",
     wire.UserList: "users",
-    wire.MemberList: "users",
+    wire.MemberList: "members",
     wire.DeviceList: "devices",
     wire.CursorList: "cursors",
     wire.InviteList: "invites",
     wire.AccountList: "accounts",
     wire.RoomSummaryList: "rooms",
+    wire.StatementList: "statements",
+    wire.RevokedList: "devices",
 }
 # Pages of one list, 256 KiB each: 100,000 entries, or a few more of short names.
 PAGES_MAX = 100

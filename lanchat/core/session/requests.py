@@ -41,6 +41,9 @@ RESULTS: dict[type, type] = {
     wire.EndSessions: wire.SessionsEnded,
     wire.ListAllRooms: wire.RoomSummaryList,
     wire.CreateBackup: wire.BackupMade,
+    wire.ListStatements: wire.StatementList,
+    wire.ListRevoked: wire.RevokedList,
+    wire.AnnouncePeer: wire.Roster,
 }
 
 

@@ -41,6 +41,15 @@ from lanchat.protocol.wire.base import MANY as _Many
 from lanchat.protocol.wire.base import ROOMS as _Rooms
 from lanchat.protocol.wire.base import Frame as _Frame
 from lanchat.protocol.wire.base import Password, Place, Short
+from lanchat.protocol.wire.peers import AnnouncePeer, PeersChanged, Roster
+from lanchat.protocol.wire.statements import (
+    ListRevoked,
+    ListStatements,
+    Member,
+    RevokedList,
+    StatementList,
+    Statements,
+)
 from lanchat.protocol.wire.status import StatusReport
 
 _Authors = msgspec.Meta(max_length=PAGE_CERTIFICATES_MAX)
@@ -242,7 +251,7 @@ class MembersChanged(_Frame, frozen=True, tag=35):
     """To the members of a room: users who became members, and users who no longer are."""
 
     room: U63
-    joined: Annotated[list[Positive], _Many]
+    joined: Annotated[list[Member], _Many]
     left: Annotated[list[Positive], _Many]
 
 
@@ -568,7 +577,8 @@ AfterLogin = (
     Subscribe | History | Search | ListRooms | CreateRoom | JoinRoom | LeaveRoom | InviteUser | RemoveUser
     | OpenDirect | SetHistoryPolicy | ListUsers | ListMembers | GetCertificates | ListDevices | RevokeDevice
     | Logout | ChangePassword | ListCursors | GetProfile | SetProfile | Renew | Status | CreateInvite
-    | ListInvites | VoidInvite | ArchiveRooms | DeleteRooms | AdministratorRequest
+    | ListInvites | VoidInvite | ArchiveRooms | DeleteRooms | AdministratorRequest | ListStatements | ListRevoked
+    | AnnouncePeer
 )  # fmt: skip
 Operation = BeforeLogin | AfterLogin
 
@@ -598,7 +608,9 @@ class Welcome(_Frame, frozen=True, tag=2):
 
 
 class LoggedIn(_Frame, frozen=True, tag=3):
-    """`rooms` and `next` are a page as of `ListRooms`."""
+    """`rooms` and `next` are a page as of `ListRooms`. `peer_secret`: see section 15."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"peer_secret"})
 
     user: User
     device: Key16
@@ -606,6 +618,7 @@ class LoggedIn(_Frame, frozen=True, tag=3):
     keys: SessionKeys
     rooms: Annotated[list[Room], _Many]
     next: Place = b""
+    peer_secret: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
 
 
 class Subscribed(_Frame, frozen=True, tag=4):
@@ -670,7 +683,7 @@ class UserList(_Frame, frozen=True, tag=9):
 class MemberList(_Frame, frozen=True, tag=10):
     """A page of `ListMembers`: ids of users."""
 
-    users: Annotated[list[Positive], _Many]
+    members: Annotated[list[Member], _Many]
     next: Place = b""
 
 
@@ -742,7 +755,7 @@ class InviteList(_Frame, frozen=True, tag=17):
 Result = (
     Done | Welcome | LoggedIn | Subscribed | Page | Found | RoomList | RoomResult | UserList | MemberList
     | Certificates | DeviceList | CursorList | Profile | StatusReport | InviteCode
-    | InviteList | AdministratorResult
+    | InviteList | AdministratorResult | StatementList | RevokedList | Roster
 )  # fmt: skip
 
 
@@ -773,6 +786,7 @@ LiveFromClient = Submit | Nack | Ping | Cursors | Activity
 LiveFromServer = Records | Heads | Decided | Expect | Busy | Pong | RoomCursors | Lagging
 EventFromServer = (
     Users | RoomChanged | RoomGone | MembersChanged | RoomKey | SessionKeys | NewCertificate | Goodbye | RoomsDeleted
+    | Statements | PeersChanged
 )  # fmt: skip
 FromClient = LiveFromClient | Request
 FromServer = LiveFromServer | EventFromServer | Response | Failure

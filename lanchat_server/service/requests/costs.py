@@ -23,6 +23,8 @@ LISTS = (
     wire.ListUsers,
     wire.ListMembers,
     wire.ListCursors,
+    wire.ListStatements,
+    wire.ListRevoked,
     wire.ListDevices,
     wire.ListInvites,
     wire.ListAccounts,

@@ -23,7 +23,39 @@ async def list_members(
 ) -> wire.MemberList:
     """Who is in a room of this user."""
     _check_member(context, connection, operation.room)
-    return wire.MemberList(*listed(context.directory.members(operation.room), place_of, int, operation.after))
+    members = context.directory.members(operation.room)
+
+    def view(user: int) -> wire.Member:
+        return wire.Member(user, members[user].first_seq)
+
+    return wire.MemberList(*listed(members, place_of, view, operation.after))
+
+
+async def list_statements(
+    context: RequestContext, connection: ClientConnection, operation: wire.ListStatements
+) -> wire.StatementList:
+    """What the log says that this user may see."""
+    directory, statements, user = context.directory, context.statements, connection.user or 0
+    # What is numbered while the list is made may be missing in it.
+    number = directory.number
+
+    def prepare() -> dict[int, int]:
+        newer = operation.above < directory.deletions_number
+        deleted = context.store.deleted_rooms(user, operation.above) if newer else {}
+        # Signs what was not wanted before; what the user may see is looked up anew when that is done.
+        statements.visible(user, operation.above, operation.after, deleted)
+        return deleted
+
+    deleted = await context.read(prepare) if operation.above < number else {}
+    found, following = statements.visible(user, operation.above, operation.after, deleted)
+    return wire.StatementList(found, number, following)
+
+
+async def list_revoked(
+    context: RequestContext, _connection: ClientConnection, operation: wire.ListRevoked
+) -> wire.RevokedList:
+    """Devices that sign no more, as ids; whose they were is not told."""
+    return wire.RevokedList(*listed(context.directory.revoked(), bytes, bytes, operation.after))
 
 
 async def list_cursors(

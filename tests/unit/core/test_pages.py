@@ -141,7 +141,7 @@ def test_list_of_too_many_entries_breaks_the_protocol() -> None:
 def answer_members(client: Wire, page: int) -> None:
     client.pump()
     last = [output.frame for output in client.sent if isinstance(output.frame, wire.Request)][-1]
-    answer = wire.MemberList(list(range(20 * page, 20 * page + 20)), bytes([page]))
+    answer = wire.MemberList([wire.Member(user, 1) for user in range(20 * page, 20 * page + 20)], bytes([page]))
     client.core.receive(SERVER, Transport.TLS, wire.Response(last.id, answer), client.now)
 
 
@@ -169,8 +169,9 @@ def test_pages_of_every_paged_result_are_joined(result: type[Any]) -> None:
         asked.append((operation, handler))
         return len(asked)
 
+    further = {field.encode_name: 0 for field in fields(result) if field.required and field.encode_name != entries}
     PagedRequest(request, ask, lambda answer: None, answers.append, 10).begin()
-    asked[0][1](result(["first"], next=b"further"))
+    asked[0][1](result(["first"], **further, next=b"further"))
     assert [page.after for page, _handler in asked] == [b"", b"further"]
-    asked[1][1](result(["second"]))
+    asked[1][1](result(["second"], **further))
     assert [getattr(answer, entries) for answer in answers] == [["first", "second"]]

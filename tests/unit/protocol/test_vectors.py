@@ -4,16 +4,21 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder, encode
+from lanchat.protocol.datagram.peering import LINK_KIND, LINK_LIMITS, link_keys, seal_open, unseal_open_untrusted
 from lanchat.protocol.datagram.seal import Opener, Sealer
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.certificates import Certificate, open_certificate_untrusted
 from lanchat.protocol.log.messages import Kind, Message, body_text_untrusted, check_author, decode_header_untrusted
+from lanchat.protocol.log.peers import PeerBody, PeerInfo, open_peer_untrusted
 from lanchat.protocol.log.records import Head, Record, chain_hash, check_head, genesis_hash
+from lanchat.protocol.log.statements import Statement, devices_hash, members_hash, open_statement_untrusted
 from lanchat.protocol.text.identity import InviteLink, fingerprint_words, make_invite, parse_invite_untrusted
 from lanchat.protocol.text.names import name_key
+from lanchat_server.core.peers import peer_secret
 from tests.support.wire_values import members
 from tests.vectors import make, tables
 from tests.vectors.values import plain
@@ -105,6 +110,39 @@ def test_certificates_match_the_vectors() -> None:
         assert body.device.hex() == entry["device"]
 
 
+def test_statements_match_the_vectors() -> None:
+    found = vectors("statements")
+    for entry in found["statements"]:
+        statement = decoder(Statement)(octets(entry["octets"]))
+        assert encode(statement).hex() == entry["octets"]
+        body = open_statement_untrusted(octets(found["log_key"]), octets(found["log_id"]), statement)
+        assert plain(body) == entry["fields"]
+    members = [(member["user"], int(member["first_seq"])) for member in found["members"]]
+    assert members_hash(members).hex() == members_hash(reversed(members)).hex() == found["members_hash"]
+    assert devices_hash(map(octets, found["revoked"])).hex() == found["devices_hash"]
+
+
+def test_peers_match_the_vectors() -> None:
+    found = vectors("peers")
+    log_id = octets(found["log_id"])
+    one, other = (decoder(PeerBody)(octets(end["octets"])) for end in found["ends"])
+    assert [plain(body) for body in (one, other)] == [end["fields"] for end in found["ends"]]
+    public = keys.public_octets(keys.private_key(b"d" * 32))
+    assert open_peer_untrusted(public, log_id, decoder(PeerInfo)(octets(found["info"]))) == one
+    private = [X25519PrivateKey.from_private_bytes(octets(end["private"])) for end in found["ends"]]
+    for_one = link_keys(private[0], other.exchange_key, log_id, one.end, other.end)
+    for_other = link_keys(private[1], one.exchange_key, log_id, other.end, one.end)
+    assert (for_one.send, for_one.receive) == (for_other.receive, for_other.send)
+    assert [for_one.send.hex(), for_one.send_id] == list(found["send"].values())
+    assert [for_one.receive.hex(), for_one.receive_id] == list(found["receive"].values())
+    opener = Opener(for_other.receive, for_other.receive_id, log_id, 0, LINK_LIMITS, LINK_KIND)
+    assert opener.open_untrusted(octets(found["there"])) == encode([])
+    secret = peer_secret(keys.private_key(octets(found["log_private"])), log_id)
+    assert secret.hex() == found["secret"]
+    assert unseal_open_untrusted(secret, log_id, octets(found["open"])).hex() == found["content"]
+    assert seal_open(secret, log_id, octets(found["random"]), octets(found["content"])).hex() == found["open"]
+
+
 def test_sealed_datagrams_match_the_vectors() -> None:
     found = vectors("seal")
     assert {entry["epoch"] for entry in found["datagrams"]} == {2, 3}
@@ -116,7 +154,11 @@ def test_sealed_datagrams_match_the_vectors() -> None:
         assert sealer.seal(octets(entry["payload"])).hex() == entry["datagram"]
 
 
-DECODE = {"to server": wire.decode_from_client_untrusted, "to client": wire.decode_from_server_untrusted}
+DECODE = {
+    "to server": wire.decode_from_client_untrusted,
+    "to client": wire.decode_from_server_untrusted,
+    "to peer": decoder(wire.PeerFrame),
+}
 
 
 @pytest.mark.parametrize("entry", vectors("frames")["frames"], ids=lambda entry: entry["name"])
@@ -127,7 +169,7 @@ def test_frames_match_the_vectors(entry: dict[str, Any]) -> None:
 
 
 def test_each_frame_has_a_vector() -> None:
-    unions = (wire.FromClient, wire.FromServer, wire.Operation, wire.Result)
+    unions = (wire.FromClient, wire.FromServer, wire.Operation, wire.Result, wire.PeerFrame)
     every = {member.__name__ for union in unions for member in members(union)} - {"Request", "Response"}
     assert {entry["name"] for entry in vectors("frames")["frames"]} == every
 

@@ -29,7 +29,7 @@ def service() -> Any:
         rig.directory.put_members([MembershipRow(room, 1_000 + number, 0, 1, 0, 0) for number in range(MEMBERS)])
     for user in (MEMBER, NON_MEMBER):
         rig.core.add_session(user, user, rig.authors[user].device, 0.0)
-    notices = EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 1.0)
+    notices = EventNotifier(rig.core, rig.directory, rig.sequencer, rig.statements, lambda: 1.0)
     context = SimpleNamespace(directory=rig.directory, core=rig.core, notices=notices)
     return SimpleNamespace(core=rig.core, context=context, now=lambda: 1.0)
 

@@ -19,6 +19,10 @@ def snapshot_of(rig: Rig) -> DirectorySnapshot:
     return rig.store.snapshot()
 
 
+def notifier_of(rig: Rig) -> EventNotifier:
+    return EventNotifier(rig.core, rig.directory, rig.sequencer, rig.statements, lambda: 0.0)
+
+
 def test_unchanged_snapshots_have_no_differences() -> None:
     rig = Rig()
     assert differences(snapshot_of(rig), snapshot_of(rig)) == NOTHING
@@ -72,7 +76,7 @@ def test_changed_people_are_told_with_the_next_presence() -> None:
     rig.directory.load(snapshot_of(rig))
     touched: list[int] = []
     rig.core.touch_user = lambda user, _now: touched.append(user)  # type: ignore[method-assign]
-    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, snapshot_of(rig)))
+    notifier_of(rig).reloaded(differences(before, snapshot_of(rig)))
     assert touched == [2, 3]
 
 
@@ -85,7 +89,7 @@ def test_removed_member_receives_no_more_records() -> None:
     rig.database.memberships.pop((Rig.PRIVATE, 2))
     rig.directory.load(snapshot_of(rig))
     rig.core.take_outputs()
-    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(differences(before, snapshot_of(rig)))
+    notifier_of(rig).reloaded(differences(before, snapshot_of(rig)))
     assert [session.id for session in rig.core.sessions.subscribers(Rig.PRIVATE)] == [1]
     sent = [output for output in rig.core.take_outputs() if isinstance(output, SendFrames) and 2 in output.sessions]
     assert [wire.decode_from_server_untrusted(send.payload[4:]) for send in sent] == [wire.RoomGone(Rig.PRIVATE)]
@@ -112,13 +116,13 @@ def test_deleted_and_archived_rooms_are_found_and_sent() -> None:
     before = snapshot_of(rig)
     rig.database.rooms[GENERAL] = replace(rig.database.rooms[GENERAL], archived=True)
     deleted_room = rig.database.rooms.pop(Rig.PRIVATE)
-    rig.database.deleted.add(Rig.PRIVATE)
+    rig.database.deleted[Rig.PRIVATE] = 0
     changes = differences(before, snapshot_of(rig))
     assert changes.deleted == ((deleted_room, (1, 2)),)
     assert (changes.archived, changes.left) == ((GENERAL,), ())
     rig.directory.load(snapshot_of(rig))
     rig.core.take_outputs()
-    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0).reloaded(changes)
+    notifier_of(rig).reloaded(changes)
     sent = [out for out in rig.core.take_outputs() if isinstance(out, SendFrames) and out.path is Transport.TLS]
     frames = [(send.sessions, wire.decode_from_server_untrusted(send.payload[4:])) for send in sent]
     assert ((1, 2), wire.RoomsDeleted([Rig.PRIVATE])) in frames

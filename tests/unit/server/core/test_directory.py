@@ -55,13 +55,15 @@ def service_of(rig: Rig) -> Any:
     return SimpleNamespace(
         directory=rig.directory,
         core=rig.core,
-        notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
+        notices=EventNotifier(rig.core, rig.directory, rig.sequencer, rig.statements, lambda: 0.0),
     )
 
 
 ME: Any = SimpleNamespace(user=1)
 READERS: dict[str, Read] = {
     "list_users": lambda rig: asyncio.run(people.list_users(service_of(rig), ME, wire.ListUsers())),
+    "statements": lambda rig: rig.statements.visible(1, 0, b"", {}),
+    "revoked": lambda rig: rig.directory.revoked(),
     "list_rooms": lambda rig: asyncio.run(rooms.list_rooms(service_of(rig), ME, wire.ListRooms())),
     "rooms of the status": lambda rig: figures._rooms(service_of(rig), None),
     "further rooms of the status": lambda rig: figures._rooms(service_of(rig), 0),

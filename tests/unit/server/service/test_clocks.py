@@ -18,7 +18,7 @@ WALL_MS = 4_000_000_000_000
 
 def test_presence_is_due_by_the_clock_of_the_core() -> None:
     rig = Rig()
-    EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: NOW).user_changed(2)
+    EventNotifier(rig.core, rig.directory, rig.sequencer, rig.statements, lambda: NOW).user_changed(2)
     rig.core.handle_timer(NOW - 1)
     assert rig.core._presence_due == NOW + rig.config.presence_interval
 

@@ -58,7 +58,7 @@ def service() -> Any:
         directory=rig.directory,
         core=rig.core,
         writer=writer,
-        notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 0.0),
+        notices=EventNotifier(rig.core, rig.directory, rig.sequencer, rig.statements, lambda: 0.0),
         room_keys=Keys(writer),
         wall_ms=lambda: 1000,
         entropy=SYSTEM_ENTROPY,

@@ -95,7 +95,7 @@ class RequestHarness:
             keys=SimpleNamespace(log_key=LOG_KEY),
             config=SimpleNamespace(name="Test", sessions_per_user=5, sessions_total=5, **DAILY),
             metrics=SimpleNamespace(login_failures=0),
-            notices=EventNotifier(rig.core, rig.directory, rig.sequencer, lambda: 1.0),
+            notices=EventNotifier(rig.core, rig.directory, rig.sequencer, rig.statements, lambda: 1.0),
             now=lambda: 1.0,
             wall_ms=lambda: self.wall,
             entropy=SYSTEM_ENTROPY,
@@ -170,9 +170,9 @@ def test_request_behind_disabling_or_revocation_changes_nothing(
     harness: RequestHarness, name: str, how: str, code: Code
 ) -> None:
     harness.writer.first.append(harness.change(disabled=True) if how == "disabled" else harness.revoke())
-    before = replace(harness.rig.directory.snapshot(), users=[], devices=[])
+    before = replace(harness.rig.directory.snapshot(), users=[], devices=[], number=0)
     assert refusal(CHANGES[name](harness.service)) is code
-    assert replace(harness.rig.directory.snapshot(), users=[], devices=[]) == before
+    assert replace(harness.rig.directory.snapshot(), users=[], devices=[], number=0) == before
     assert (harness.member.email, harness.member.display_name, harness.member.password_hash) == ("", "user2", "")
 
 

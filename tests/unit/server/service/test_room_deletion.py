@@ -157,7 +157,8 @@ def test_deletion_is_sent_to_users_who_saw_the_room_only(harness: DeletionHarnes
     assert delete(harness, OWNER, ROOM) == wire.Done()
     events = sent_events(harness)
     assert events.keys() == {OWNER, MEMBER, 4}
-    assert all(got == [wire.RoomsDeleted([ROOM])] for got in events.values())
+    assert all(got[0] == wire.RoomsDeleted([ROOM]) for got in events.values())
+    assert {type(event) for got in events.values() for event in got[1:]} == {wire.Statements}
     public = new_room(harness, OTHER)
     assert delete(harness, OTHER, public) == wire.Done()
     assert sent_events(harness).keys() == {OWNER, MEMBER, 4, OBSERVER}
@@ -275,7 +276,8 @@ def test_simultaneous_deletions_delete_once(harness: DeletionHarness) -> None:
     for name, what in (("A", "start"), ("B", "start"), ("A", "do"), ("B", "do"), ("A", "go on"), ("B", "go on")):
         run.step(name, what)
     assert results == {"A": wire.Done(), "B": Code.NOT_FOUND}
-    assert [len(events) for events in sent_events(harness).values()] == [1, 1, 1]
+    kinds = [[type(event) for event in events] for events in sent_events(harness).values()]
+    assert kinds == [[wire.RoomsDeleted, wire.Statements]] * 3
 
 
 def test_room_deleted_before_the_creation_answer_is_refused(harness: DeletionHarness) -> None:

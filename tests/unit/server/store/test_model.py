@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from lanchat.protocol.codes import HistoryPolicy, Role
 from lanchat.protocol.log.messages import Kind, MessageKey
@@ -44,6 +45,8 @@ class Histories(RuleBasedStateMachine):
         self.real = open_empty(Path(self.folder.name))
         self.general = general(self.real).id
         self.model = MemoryStore(MemoryDatabase(LogState(self.real.log.log_id, 1), self.general))
+        number = self.model.database.number = general(self.real).number
+        self.model.database.rooms[self.general] = replace(self.model.database.rooms[self.general], number=number)
         self.stores: tuple[Store, Store] = (self.real, self.model)
         for store in self.stores:
             store.take_lease("test", 1)
