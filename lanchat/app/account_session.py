@@ -78,7 +78,7 @@ class AccountSession:
         self.refusal: wire.Code | None = None  # why the server refused this device, when it did
         self._emit = emit
         self._keep_certificate = keep_certificate
-        self._wall_ms = wall_ms
+        self.wall_ms = wall_ms
         self._driver: Driver | None = None
         self._queue: asyncio.Queue[tuple[core_events.Event, int]] = asyncio.Queue()
         self._backlog = 0
@@ -328,15 +328,24 @@ class AccountSession:
                 self._members_changed(event)
             case core_events.CursorsChanged():
                 self._cursors_changed(event)
+            case core_events.PeersReached():
+                self._peers_reached(event.users)
+            case core_events.MessagesCarried():
+                self._messages_carried(event)
+            case core_events.CarriedRefused():
+                self._emit(api.LineWithdrawn(message_id(event.key), event.key.room))
             case core_events.CertificateRenewed():
                 self._keep_certificate(event.certificate)
             case core_events.RoomStopped():
                 log.warning("room %x stopped: %s", event.room, event.stop.value)
             case core_events.LocalStoreFailed():
-                log.error("the local copy cannot be written: %s", event.details)
-                self._unwritten = event.details
-                self._emit(replace(self.state, reason=event.details))
-                self._emit_recovered()
+                self._store_failed(event.details)
+
+    def _store_failed(self, details: ProblemDetails) -> None:
+        log.error("the local copy cannot be written: %s", details)
+        self._unwritten = details
+        self._emit(replace(self.state, reason=details))
+        self._emit_recovered()
 
     def _emit_kept_changes(self) -> None:
         """What waits to be told and has changed the local copy already: no later session hears of it."""
@@ -372,12 +381,19 @@ class AccountSession:
         reason = event.details or (refused_with(event.code) if event.code else link_problem(event.reason))
         if event.state in (LinkState.SYNCING, LinkState.LIVE):
             reason = reason or self._unwritten
-        self.state = api.StateChanged(event.state, reason, 0, retry_in)
+        self.state = api.StateChanged(event.state, reason, self.state.peers, retry_in)
         if event.state is LinkState.SYNCING and before is not LinkState.SYNCING:
             self._session_began()
         self._emit(self.state)
         if self.state.state is LinkState.AWAY and before is not LinkState.AWAY:
             self._emit_everybody_offline()
+
+    def _peers_reached(self, users: tuple[int, ...]) -> None:
+        """Own other devices are nobody else."""
+        peers = len(set(users) - {self.core.user})
+        if peers != self.state.peers:
+            self.state = replace(self.state, peers=peers)
+            self._emit(self.state)
 
     def _emit_everybody_offline(self) -> None:
         """Without the server nobody knows who is at the computer."""
@@ -481,8 +497,13 @@ class AccountSession:
             code, details = known_code(event.code), refused_with(event.code)
             self._emit(api.LineRefused(message_id(key), key.room, code, details, made_here=item is not None))
 
+    def _messages_carried(self, event: core_events.MessagesCarried) -> None:
+        for header, message, author in event.items:
+            if is_shown(header.kind):
+                self._emit(api.LineAdded(self.book.carried_line(header, message, author), live=True))
+
     def _messages_wait(self, event: core_events.MessagesDelayed) -> None:
-        code, details = known_code(event.code), delayed(event.code, self._wall_ms() / 1000 + event.wait)
+        code, details = known_code(event.code), delayed(event.code, self.wall_ms() / 1000 + event.wait)
         for key in event.keys:
             before = self.book.waits.get(key)
             if key not in self._decided and before != (code, details):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from lanchat.app import api
 from lanchat.app.client_state import ClientState
 from lanchat.app.command_errors import broken, offline, refusal, unreadable
-from lanchat.app.commands import account, conversation, entry, rooms
+from lanchat.app.commands import account, conversation, entry, peers, rooms
 from lanchat.app.login.handshake import ServerRefusal
 from lanchat.core.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
@@ -55,6 +55,7 @@ class Client(ClientState):
 HANDLERS: dict[type, Handler] = {
     **entry.HANDLERS,
     **rooms.HANDLERS,
+    **peers.HANDLERS,
     **conversation.HANDLERS,
     **account.HANDLERS,
 }

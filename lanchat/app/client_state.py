@@ -19,6 +19,7 @@ from lanchat.app.login.handshake import GreetedChannel
 from lanchat.app.login.trust import known_candidate, server_view
 from lanchat.core.config import ClientConfig
 from lanchat.core.core import ClientCore, LogIdentity
+from lanchat.core.peers.peers import PeerStart
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.platform.clock import SYSTEM_CLOCK, Clock
 from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
@@ -165,6 +166,12 @@ class ClientState:
             random=self._random,
             run=self._entropy.randbits(63),
             now_ms=self.options.clock.wall_ms,
+            peers=PeerStart(
+                self._entropy.randbits(63),
+                self._entropy.token_bytes(32),
+                self._entropy.token_bytes,
+                device.certificate,
+            ),
         )
 
         def keep_certificate(certificate: Certificate) -> None:

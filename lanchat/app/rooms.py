@@ -18,7 +18,7 @@ from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
 from lanchat.core.view.fold import DecodedRecord, FoldedText, RoomFold, is_shown
 from lanchat.protocol.codes import Code, PresenceState, RoomKind
-from lanchat.protocol.log.messages import Header, Kind, MessageKey, decode_header_untrusted
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.text.names import inert, name_key
 from lanchat.protocol.wire import MemberCursor, Room, User
@@ -285,12 +285,39 @@ class RoomBook:
         )
         return self._with_receipts(self._with_reply(line, header))
 
+    def carried_line(self, header: Header, message: Message, author: int) -> Line:
+        """Somebody's text that came without the server and is not stored yet."""
+        user = self._core.directory.users.get(author)
+        name, shown = (inert(user.name), self._shown(user)) if user is not None else ("", "")
+        line = Line(
+            message_id(header.key),
+            header.room,
+            None,
+            author,
+            name,
+            shown,
+            mine=author == self.me,
+            text=message.body.decode(),
+            sent_at=header.sent_ms / 1000,
+            stored_at=0.0,
+        )
+        return self._with_receipts(self._with_reply(line, header))
+
     def unstored_lines(self, room: int) -> list[Line]:
-        """One's own texts that are refused, wait, or are stored while their record is on its way."""
+        """Texts that are not in the local copy of the log: one's own that are refused, wait, or are stored while their
+        record is on its way; others' that peers brought. Those that wait in the order in which they were made, as far
+        as anybody can tell."""
         state = self.state(room)
         stored = {item.key: (item, seq) for item, seq in self._core.stored_unseen(room)}
         items = {item.key: item for item in self._outbox.outgoing() if item.key.room == room}
-        waiting = [self.waiting_line(item) for key, item in items.items() if key not in stored and _is_text(item)]
+        made = {key: item for key, item in items.items() if key not in stored and _is_text(item)}
+        unstored = [(decode(item).lamport, self.waiting_line(item)) for item in made.values()]
+        unstored += [
+            (item.header.lamport, self.carried_line(item.header, item.message, item.author))
+            for item in self._core.carried(room)
+            if is_shown(item.header.kind)
+        ]
+        waiting = [line for _lamport, line in sorted(unstored, key=lambda entry: (entry[0], entry[1].id))]
         fresh = [self.waiting_line(item, seq) for item, seq in stored.values() if _is_text(item)]
         cursor = self._core.cursor(room)
         return [

@@ -166,6 +166,8 @@ class Follower:
             case api.LineRefused(id, room) if room == self.room and id in self._pending:
                 self._pending.discard(id)
                 view.refused(event)
+            case api.LineWithdrawn(id, room) if room == self.room:
+                self._pending.discard(id)
             case api.LineDelayed(id, room) if room == self.room and id in self._pending and not event.again:
                 view.waits(event)
             case api.RoomLive(room, head) if room == self.room:

@@ -325,6 +325,9 @@ COMMANDS = {
     "online": CommandSpec(
         N_("list who is online"), "[--all]", "lanchat online --json", "lanchat.cli.commands.rooms:online", _online
     ),
+    "peers": CommandSpec(
+        N_("list who is reachable without the server"), "", "lanchat peers --json", "lanchat.cli.peers:peers"
+    ),
     "devices": CommandSpec(
         N_("list this account's devices, or shut one out"),
         "[revoke ID]",

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from typing import Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from lanchat.core.endpoints import SERVER, ServerEndpoint
 from lanchat.core.events import ConnectionGivenUp, Event, KeysChanged, Output, ReconnectDue, SearchDue
 from lanchat.core.session.states import Reason
 from lanchat.platform.clock import TIMER_EARLY
+from lanchat.platform.network.interfaces import outside_addresses
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.packer import pack_datagrams
 from lanchat.protocol.errors import ProtocolError
@@ -24,6 +26,7 @@ from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_from_server_untrusted
 from lanchat.transport.connecting import still_ours
+from lanchat.transport.peer_socket import PeerSocket
 from lanchat.transport.tls import TlsChannel
 from lanchat.transport.udp import UdpRelay
 
@@ -97,6 +100,8 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._channel: TlsChannel | None = None
         self._udp: UdpRelay | None = None
+        self._links = core.peers.links if core.peers is not None else None
+        self._peers = self._open_peer_socket() if use_udp and core.peers is not None else None
         self._timer: asyncio.TimerHandle | None = None
         self._address_timer: asyncio.TimerHandle | None = None
         self._dialing: asyncio.Task[None] | None = None
@@ -133,6 +138,8 @@ class Driver:
             self._address_timer.cancel()
         if self._dialing is not None:
             self._dialing.cancel()
+        if self._peers is not None:
+            self._peers.close()
         self._drop_connection()
 
     @property
@@ -203,6 +210,7 @@ class Driver:
                 epoch=welcome.log_epoch,
                 limits=welcome.limits,
                 use_udp=self._udp is not None,
+                time_ms=welcome.time_ms,
             )
         except ProtocolError as error:
             self._lost(channel, error)
@@ -231,6 +239,25 @@ class Driver:
         except OSError as error:
             log.info("no UDP, everything goes over TLS: %s", error)
             return None
+
+    def _open_peer_socket(self) -> PeerSocket | None:
+        def take(address: wire.PeerAddress, datagram: bytes) -> None:
+            self.core.receive_datagram(address, datagram, self.now())
+
+        try:
+            opened = PeerSocket(take, self.pump, port=self.core.peer_port)
+        except OSError as error:
+            log.info("no socket for other clients: %s", error)
+            return None
+        # It blocks for some milliseconds.
+        found = self._loop.run_in_executor(None, outside_addresses)
+        found.add_done_callback(lambda future: self._listen_to_peers(opened.port, future))
+        return opened
+
+    def _listen_to_peers(self, port: int, found: "asyncio.Future[list[str]]") -> None:
+        if not (self._stopped or found.cancelled() or found.exception()):
+            self.core.listen_to_peers(port, [ip_address(host).packed for host in found.result()], self.now())
+            self.pump()
 
     def _lost(self, channel: TlsChannel, error: Exception | None) -> None:
         if channel is not self._channel or self._stopped:
@@ -338,6 +365,8 @@ class Driver:
 
     def _drain(self) -> None:
         for _ in range(_ROUNDS_MAX):
+            if self._links is not None and self._links.datagrams:
+                self._send_to_peers()
             if self.core.idle:
                 return
             events, outputs = self.core.take_events(), self.core.take_outputs()
@@ -360,6 +389,11 @@ class Driver:
                     self._udp.use_keys(event.keys)
             case _:
                 self._on_event(event)
+
+    def _send_to_peers(self) -> None:
+        if self._peers is not None:
+            for address, datagram in self.core.take_datagrams():
+                self._peers.send(address, datagram)
 
     def _send(self, outputs: list[Output]) -> None:
         """By destination. No transport reaches peers."""

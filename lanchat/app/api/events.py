@@ -103,6 +103,13 @@ class LineRefused(msgspec.Struct, frozen=True):
     made_here: bool = True
 
 
+class LineWithdrawn(msgspec.Struct, frozen=True):
+    """A line of somebody else that was not stored yet will never be: the server refused it. It leaves the screen."""
+
+    id: str
+    room: int
+
+
 class LineDelayed(msgspec.Struct, frozen=True):
     """The server has no room for a message of this user now: it stays in the outbox and is offered again. `again`: it
     was told before, and `details` is what is true now."""
@@ -128,5 +135,5 @@ class ReceiptsChanged(msgspec.Struct, frozen=True):
 
 Event = (
     StateChanged | ServerFound | ServersLeftOut | AccountLoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded
-    | LineChanged | LineStored | LineRefused | LineDelayed | PeopleChanged | ReceiptsChanged | Notice
+    | LineChanged | LineStored | LineRefused | LineDelayed | LineWithdrawn | PeopleChanged | ReceiptsChanged | Notice
 )  # fmt: skip

@@ -61,6 +61,23 @@ class Person(msgspec.Struct, frozen=True):
     role: Role
 
 
+class PeerPath(enum.Enum):
+    """How a device is reached without the server."""
+
+    DIRECT = "direct"
+    NONE = "none"
+
+
+class PeerView(msgspec.Struct, frozen=True):
+    """Another device, and whether it is reached without the server. `last_heard`: seconds since the epoch, 0: never."""
+
+    user_id: int
+    name: str
+    device: str
+    path: PeerPath
+    last_heard: float
+
+
 class RoomView(msgspec.Struct, frozen=True):
     """A room as the user sees it. `title`: its name, or the partner's display name of a direct room. `unread`:
     messages by others above the read cursor. `last_text`, `last_author`: for a preview line. `archived`: nothing can be

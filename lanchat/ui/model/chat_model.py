@@ -172,6 +172,8 @@ class ChatModel:
                 return self._renew_reply(line) | (WindowPart.LINES if shown else WindowPart.NONE)
             case api.LineStored() if timeline and event.room == timeline.room:
                 return WindowPart.LINES if timeline.was_stored(event.id, event.seq) else WindowPart.NONE
+            case api.LineWithdrawn() if timeline and event.room == timeline.room:
+                return WindowPart.LINES if timeline.withdraw(event.id) else WindowPart.NONE
             case api.LineRefused():
                 if timeline and event.room == timeline.room and timeline.was_refused(event.id, event.code):
                     return WindowPart.LINES

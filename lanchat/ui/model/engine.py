@@ -63,6 +63,7 @@ _READ_AGAIN = (
     api.LineAdded,
     api.LineChanged,
     api.LineStored,
+    api.LineWithdrawn,
     api.PeopleChanged,
     api.ReceiptsChanged,
     api.RoomLive,

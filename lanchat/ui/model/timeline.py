@@ -138,6 +138,12 @@ class Timeline:
                 return True
         return False
 
+    def withdraw(self, identity: str) -> bool:
+        """A line of somebody else will never be stored; whether it was here."""
+        before = len(self.unstored)
+        self.unstored = [line for line in self.unstored if line.id != identity]
+        return len(self.unstored) != before
+
     def now_waits(self, identity: str, reason: ProblemDetails) -> bool:
         """The server has no room for a line of this person now; whether it is one of these."""
         for index, line in enumerate(self.unstored):

@@ -9,7 +9,7 @@ _lanchat() {
             --before|--code|--count|--days|--discovery-port|--display-name|--email|--fingerprint|--for|--history|--invite|--invite-code|--language|--limit|--new-password-file|--password-file|--profile|--reply-to|--search|--server|--setup-code|--timeout|--user|--uses) skip=1 ;;
             -*) ;;
             *) case "$command $word" in
-                "lanchat window"|"lanchat discover"|"lanchat register"|"lanchat login"|"lanchat logout"|"lanchat recover"|"lanchat rooms"|"lanchat rooms archive"|"lanchat rooms unarchive"|"lanchat rooms delete"|"lanchat create-room"|"lanchat join"|"lanchat leave"|"lanchat invite"|"lanchat invite-code"|"lanchat invite-codes"|"lanchat invite-codes void"|"lanchat remove"|"lanchat online"|"lanchat devices"|"lanchat devices revoke"|"lanchat password"|"lanchat send"|"lanchat edit"|"lanchat delete"|"lanchat react"|"lanchat listen"|"lanchat history"|"lanchat search"|"lanchat receipts"|"lanchat export"|"lanchat chat") command="$command $word" ;;
+                "lanchat window"|"lanchat discover"|"lanchat register"|"lanchat login"|"lanchat logout"|"lanchat recover"|"lanchat rooms"|"lanchat rooms archive"|"lanchat rooms unarchive"|"lanchat rooms delete"|"lanchat create-room"|"lanchat join"|"lanchat leave"|"lanchat invite"|"lanchat invite-code"|"lanchat invite-codes"|"lanchat invite-codes void"|"lanchat remove"|"lanchat online"|"lanchat peers"|"lanchat devices"|"lanchat devices revoke"|"lanchat password"|"lanchat send"|"lanchat edit"|"lanchat delete"|"lanchat react"|"lanchat listen"|"lanchat history"|"lanchat search"|"lanchat receipts"|"lanchat export"|"lanchat chat") command="$command $word" ;;
             esac ;;
         esac
     done
@@ -22,7 +22,7 @@ _lanchat() {
     case "$command" in
         "lanchat")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
-            else COMPREPLY=($(compgen -W "window discover register login logout recover rooms create-room join leave invite invite-code invite-codes remove online devices password send edit delete react listen history search receipts export chat" -- "$current")); fi ;;
+            else COMPREPLY=($(compgen -W "window discover register login logout recover rooms create-room join leave invite invite-code invite-codes remove online peers devices password send edit delete react listen history search receipts export chat" -- "$current")); fi ;;
         "lanchat window")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --hidden --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
@@ -79,6 +79,9 @@ _lanchat() {
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat online")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --all --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
+            else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
+        "lanchat peers")
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat devices")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))

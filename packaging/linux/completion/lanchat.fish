@@ -8,7 +8,7 @@ function __lanchat_command
             set skip 0
         else if contains -- $word --before --code --count --days --discovery-port --display-name --email --fingerprint --for --history --invite --invite-code --language --limit --new-password-file --password-file --profile --reply-to --search --server --setup-code --timeout --user --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat window" "lanchat discover" "lanchat register" "lanchat login" "lanchat logout" "lanchat recover" "lanchat rooms" "lanchat rooms archive" "lanchat rooms unarchive" "lanchat rooms delete" "lanchat create-room" "lanchat join" "lanchat leave" "lanchat invite" "lanchat invite-code" "lanchat invite-codes" "lanchat invite-codes void" "lanchat remove" "lanchat online" "lanchat devices" "lanchat devices revoke" "lanchat password" "lanchat send" "lanchat edit" "lanchat delete" "lanchat react" "lanchat listen" "lanchat history" "lanchat search" "lanchat receipts" "lanchat export" "lanchat chat"
+        else if contains -- "$path $word" "lanchat window" "lanchat discover" "lanchat register" "lanchat login" "lanchat logout" "lanchat recover" "lanchat rooms" "lanchat rooms archive" "lanchat rooms unarchive" "lanchat rooms delete" "lanchat create-room" "lanchat join" "lanchat leave" "lanchat invite" "lanchat invite-code" "lanchat invite-codes" "lanchat invite-codes void" "lanchat remove" "lanchat online" "lanchat peers" "lanchat devices" "lanchat devices revoke" "lanchat password" "lanchat send" "lanchat edit" "lanchat delete" "lanchat react" "lanchat listen" "lanchat history" "lanchat search" "lanchat receipts" "lanchat export" "lanchat chat"
             set path "$path $word"
         end
     end
@@ -30,6 +30,7 @@ complete -c lanchat -n '__lanchat_command "lanchat"' -a invite-code -d 'Print a 
 complete -c lanchat -n '__lanchat_command "lanchat"' -a invite-codes -d 'List one\'s codes with which people can still register, or void one (moderators).'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a remove -d 'End somebody\'s membership of a room.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a online -d 'List who is online.'
+complete -c lanchat -n '__lanchat_command "lanchat"' -a peers -d 'List who is reachable without the server.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a devices -d 'List this account\'s devices, or shut one out.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a password -d 'Set a new password.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a send -d 'Send a message; done when the server has stored it.'
@@ -341,6 +342,20 @@ complete -c lanchat -n '__lanchat_command "lanchat online"' -l discovery-port -x
 complete -c lanchat -n '__lanchat_command "lanchat online"' -l no-udp -d 'use the TLS connection alone'
 complete -c lanchat -n '__lanchat_command "lanchat online"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat -n '__lanchat_command "lanchat online"' -l verbose -d 'say on stderr what happens underneath'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l server -x -d 'the server\'s address; without it the server is searched'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l fingerprint -x -d 'accept exactly this server'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l invite -x -d 'connect to and accept exactly the server of this link'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l accept-new -d 'accept a new server without asking; never a changed one'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l profile -r -F -d 'a separate person on the same computer'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l user -x -d 'the user name'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l password-file -r -F -d 'the password is this file\'s first line; else LANCHAT_PASSWORD'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l timeout -x -d 'how long to wait, in seconds'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l discovery-port -x -d 'the port on which servers are searched'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l no-udp -d 'use the TLS connection alone'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat -n '__lanchat_command "lanchat peers"' -l verbose -d 'say on stderr what happens underneath'
 complete -c lanchat -n '__lanchat_command "lanchat devices"' -a revoke -d 'Shut a device out: it cannot log in any more.'
 complete -c lanchat -n '__lanchat_command "lanchat devices"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat -n '__lanchat_command "lanchat devices"' -l server -x -d 'the server\'s address; without it the server is searched'

@@ -65,6 +65,7 @@ SERVER_COMMANDS: list[api.Command] = [
 ]
 # Answered without a question to the server, or by time, or before there is an account.
 LOCAL_COMMANDS = {
+    api.ListPeersCommand,
     api.DiscoverCommand,
     api.ConnectCommand,
     api.AcceptIdentityCommand,

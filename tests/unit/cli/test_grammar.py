@@ -13,7 +13,7 @@ from lanchat_server.cli import main as server_cli
 
 CLIENT_COMMANDS = (
     *("discover", "register", "login", "logout", "recover", "rooms", "create-room", "join", "leave", "invite"),
-    *("remove", "online", "devices", "password", "send", "edit", "delete", "react", "listen", "history"),
+    *("remove", "online", "peers", "devices", "password", "send", "edit", "delete", "react", "listen", "history"),
     *("search", "window"),
     *("receipts", "export", "chat", "invite-code", "invite-codes"),
 )
