@@ -196,7 +196,7 @@ BUGS: Plants = {
     numbers_as_text: _FRAMES,
     frame_one_too_long: ("tls-stream",),
     long_frame_waited_for: ("tls-stream",),
-    signatures_unchecked: ("any-certificate", "message", "records", "signature"),
+    signatures_unchecked: ("any-certificate", "any-statement", "message", "records", "signature"),
     key_of_small_order: ("signature",),
     key_of_any_length: ("certificate",),
     device_of_any_length: ("message",),

@@ -15,6 +15,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import Head, Record, sign_head
+from lanchat.protocol.log.statements import AccountBody, issue_statement
 from lanchat.protocol.transport import Transport as ClientPath
 from lanchat.transport.udp import UdpRelay
 from tests.fuzz.picture import FIGURES, picture
@@ -247,7 +248,8 @@ def _frames_to_client() -> list[bytes]:
         wire.RoomChanged(log.rooms()[1]),
         wire.RoomGone(2),
         wire.RoomsDeleted([2]),
-        wire.MembersChanged(1, [3], [4]),
+        wire.MembersChanged(1, [wire.Member(3, 1)], [4]),
+        wire.Statements([issue_statement(log.key, AccountBody(LOG_ID, 1, 9, "o", "O", wire.Role.MEMBER, False))]),
         wire.NewCertificate(log.devices[device_of(key_of(7))]),
         wire.SessionKeys(8, b"x" * 32, b"y" * 32, 60_000),
         *(wire.Response(number, log.page(wire.History(1, 1, True, 200))) for number in (2, 3, 4)),

@@ -11,13 +11,27 @@ from lanchat.core.rooms.chain import link_untrusted
 from lanchat.core.view.fold import DecodedRecord
 from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder, encode
+from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import DISPLAY_NAME_MAX, USER_NAME_MAX
+from lanchat.protocol.limits import DISPLAY_NAME_MAX, ROOM_NAME_MAX, USER_NAME_MAX
 from lanchat.protocol.log import keys, messages
 from lanchat.protocol.log.certificates import Certificate, CertificateBody, open_certificate_untrusted
 from lanchat.protocol.log.keys import CERTIFICATE_CONTEXT, public_octets, sha256
 from lanchat.protocol.log.messages import Header, Kind, check_author, check_body
 from lanchat.protocol.log.records import Head, Record, check_head
+from lanchat.protocol.log.statements import (
+    AccountBody,
+    RevocationsBody,
+    RoomBody,
+    Statement,
+    StatementBody,
+    StatementKind,
+    devices_hash,
+    issue_statement,
+    members_hash,
+    open_statement_untrusted,
+    subject_of,
+)
 from tests.fuzz import letter, seeds
 from tests.fuzz.target import Target
 from tests.support.fake_log import LOG_ID, FakeLog, key_of
@@ -71,6 +85,69 @@ def _bodies() -> list[bytes]:
 
 _decode_certificate = decoder(Certificate)
 _REAL = {(item.octets, item.signature) for item in _certificates()}
+
+
+# --- Statements -----------------------------------------------------------------------------------------------------
+
+
+def _statement(octets: bytes) -> None:
+    """The kind of a statement, then its content, signed here with the log's key."""
+    kind, content = octets[:1], octets[1:]
+    if kind not in _KINDS:
+        raise ProtocolError("no such kind")
+    _check_statement(_KINDS[kind], content)
+
+
+def _check_statement(kind: StatementKind, content: bytes) -> None:
+    def opened(content: bytes) -> StatementBody:
+        signature = _LOG_KEY.sign(_CONTEXTS[kind] + content)
+        return open_statement_untrusted(_LOG_PUBLIC, LOG_ID, Statement(kind, content, signature))
+
+    body = opened(content)
+    letter.check_value(body, content)
+    letter.check_end(opened, content)
+    assert body.log_id == LOG_ID
+    assert subject_of(body)[0] is kind
+    assert 0 <= body.number < 2**63
+    name = {StatementKind.ACCOUNT: USER_NAME_MAX, StatementKind.ROOM: ROOM_NAME_MAX, StatementKind.REVOCATIONS: 0}[kind]
+    assert len(getattr(body, "name", "")) <= name
+
+
+def _any_statement(octets: bytes) -> None:
+    """A whole statement from somebody who has no key: nothing but the real ones opens."""
+    statement = _decode_statement(octets)
+    open_statement_untrusted(_LOG_PUBLIC, LOG_ID, statement)
+    assert statement in _real_statements(), "a forged statement was taken"
+
+
+def _statement_bodies() -> list[StatementBody]:
+    nobody = members_hash([])
+    rights = (RoomKind.PRIVATE, HistoryPolicy.EVERYTHING, 7, False, False, 0, nobody)
+    return [
+        AccountBody(LOG_ID, 5, 7, "anna", "Анна", Role.MEMBER, False),
+        RoomBody(LOG_ID, 6, 1, "kitchen", *rights),
+        RevocationsBody(LOG_ID, 7, 1, devices_hash([bytes(16)])),
+    ]
+
+
+def _real_statements() -> list[Statement]:
+    return [issue_statement(_LOG_KEY, body) for body in _statement_bodies()]
+
+
+def _contents() -> list[bytes]:
+    """Of statements, each under every kind; and with odd ends."""
+    genuine = [encode(body) for body in _statement_bodies()]
+    odd = [other for content in genuine for other in (content, *seeds.odd(content))]
+    return [kind + content for kind in _KINDS for content in odd]
+
+
+_KINDS = {bytes([kind]): kind for kind in StatementKind}
+_CONTEXTS = {
+    StatementKind.ACCOUNT: keys.ACCOUNT_CONTEXT,
+    StatementKind.ROOM: keys.ROOM_CONTEXT,
+    StatementKind.REVOCATIONS: keys.REVOCATIONS_CONTEXT,
+}
+_decode_statement = decoder(Statement)
 
 
 # --- Messages and records -------------------------------------------------------------------------------------------
@@ -211,6 +288,8 @@ def _signatures() -> list[bytes]:
 TARGETS = (
     Target("certificate", _certificate, ProtocolError, _bodies),
     Target("any-certificate", _any_certificate, ProtocolError, lambda: [encode(list(item)) for item in sorted(_REAL)]),
+    Target("statement", _statement, ProtocolError, _contents),
+    Target("any-statement", _any_statement, ProtocolError, lambda: [encode(item) for item in _real_statements()]),
     Target("message", _message, ProtocolError, _messages),
     Target("records", _records, ProtocolError, _record_pages),
     Target("signature", _signature, ProtocolError, _signatures),

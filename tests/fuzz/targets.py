@@ -5,6 +5,7 @@ from tests.fuzz import (
     client_targets,
     file_targets,
     import_targets,
+    peer_targets,
     server_core_targets,
     server_targets,
     signed_targets,
@@ -25,5 +26,6 @@ _PARTS = (
     store_targets,
     server_targets,
     client_targets,
+    peer_targets,
 )
 TARGETS: dict[str, Target] = {target.name: target for part in _PARTS for target in part.TARGETS}
