@@ -114,7 +114,8 @@ class Checker:
         if isinstance(frame, wire.Submit):
             for message in frame.messages:
                 key: MessageKey = decode_header_untrusted(message.header).key
-                kept = process.profile.store.has(key) or key in process.profile.store.damaged
+                store = process.profile.store
+                kept = store.has(key) or store.carries(key) or key in store.damaged
                 if not kept and not self._world.ledger.was_decided(key) and key not in self._went:
                     self._fail("I6", f"{process.name} sends {key}, which it does not keep")
 
@@ -147,6 +148,10 @@ class Checker:
             store is process.profile.store and kept == room and hashes[seq : seq + 1] == [found]
             for store, kept, hashes in self._kept
         )
+
+    def was_answered(self, key: MessageKey) -> bool:
+        """With the deletion of its room."""
+        return key in self._went
 
     def told(self, key: MessageKey, answer: Decision) -> None:
         """I1, I14: what somebody is told was decided, and stays so."""
@@ -273,6 +278,24 @@ class Checker:
             shown = self._shown.get((id(process), room))
             if shown is not None and shown != head and not self._may_jump(process, room, shown, head + 1):
                 return f"{process.name} showed {shown} of room {room}, the log is at {head}"
+        if process.core.peers is not None and (left := self._world.peers.incomplete(process)):
+            return left
+        return self._other_statements(process, mine)
+
+    def _other_statements(self, process: Any, mine: set[int]) -> str:
+        """Empty when the client has the present statement about everything that it may see."""
+        database, known = self._world.database, process.core.statements
+        for user in database.users.values():
+            said = known.accounts.get(user.id)
+            if said is None or (said.role, said.disabled) != (user.role, user.disabled):
+                return f"{process.name} has {said} about user {user.id}"
+        for room in mine:
+            members = {row.user: row.first_seq for row in database.memberships.values() if row.room == room}
+            if known.members(room) != members:
+                return f"{process.name} has {known.members(room)} as members of room {room}, not {members}"
+        for device in database.devices.values():
+            if device.revoked_number and not known.is_revoked(device.id):
+                return f"{process.name} does not know that {device.id.hex()} was revoked"
         return ""
 
     def at_the_end(self) -> None:
@@ -283,6 +306,7 @@ class Checker:
                 for key in ledger.made:
                     if key.device == profile.device and key not in profile.store.damaged:
                         require(key in ledger.decisions or key in self._went, "I6", f"{key} was never decided")
+        self._world.peers.at_the_end()
         for key, answer in self._answers.items():
             require(ledger.decisions.get(key) == answer, "I1", f"{key} was told {answer}")
 

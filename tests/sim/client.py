@@ -9,11 +9,15 @@ from lanchat.core.core import ClientCore, LogIdentity
 from lanchat.core.endpoints import SERVER, ServerEndpoint
 from lanchat.core.events import (
     Answered,
+    CarriedRefused,
+    CertificateRenewed,
     ConnectionGivenUp,
     KeysChanged,
     MessageRefused,
+    MessagesCarried,
     MessageStored,
     Output,
+    PeersReached,
     ReconnectDue,
     RecordsStored,
     RoomStopped,
@@ -66,7 +70,11 @@ class Process:
             random=world.random.random,
             run=self.run,
             now_ms=partial(world.wall_ms, profile.number),
+            peers=world.peers.start(profile.certificate) if world.scene.peers else None,
         )
+        self.peer_address: Any = None
+        # Messages that peers brought, by name.
+        self.told_by_peers: set[Any] = set()
         self.address = NOWHERE
         self._session: Dial | None = None
         self._dialing: Dial | None = None
@@ -84,6 +92,8 @@ class Process:
         return f"client {self.profile.number} (user {self.profile.user})"
 
     def begin(self) -> None:
+        if self.world.scene.peers:
+            self.world.peers.listen(self)
         self.core.start(self.clock.now)
         self.pump()
 
@@ -102,6 +112,7 @@ class Process:
         if self.alive:
             self.alive = False
             self.profile.processes.remove(self)
+            self.world.peers.close(self)
             self.count_what_it_did()
             if self._dialing is not None:
                 self._dialing.hang_up(power=power)
@@ -178,6 +189,7 @@ class Process:
             epoch=dial.welcome.log_epoch,
             limits=dial.welcome.limits,
             use_udp=self.world.scene.use_udp,
+            time_ms=dial.welcome.time_ms,
         )
 
     def new_address(self) -> None:
@@ -226,6 +238,12 @@ class Process:
             return
         self.take(frames)
 
+    def peer_datagram(self, source: wire.PeerAddress, datagram: bytes) -> None:
+        """From another client."""
+        if self.alive and not self.sleeps(self.peer_datagram, source, datagram):
+            self.core.receive_datagram(source, datagram, self.clock.now)
+            self.wake()
+
     def take(self, frames: list[Any]) -> None:
         """What an opened datagram had."""
         try:
@@ -267,6 +285,8 @@ class Process:
         core = self.core
         while self.alive:
             events, outputs = core.take_events(), core.take_outputs()
+            for address, datagram in core.take_datagrams():
+                self.world.peers.send(self, address, datagram)
             if not events and not outputs:
                 break
             for event in events:
@@ -357,6 +377,14 @@ class Process:
                 checker.records_stored(self, event)
             case MessageStored() | MessageRefused():
                 checker.decided(self, event)
+            case MessagesCarried():
+                self.world.peers.carried(self, event)
+            case CarriedRefused():
+                self.world.peers.refused(event)
+            case PeersReached() if event.users:
+                self.world.counters["peers: somebody is reached"] += 1
+            case CertificateRenewed():
+                self.profile.certificate = event.certificate
             case RoomWentLive():
                 checker.went_live(self, event)
             case RoomStopped():

@@ -7,9 +7,12 @@ yet (it lost its lease, or its commit's outcome is unknown) may be late, but nev
 from typing import Any
 
 from lanchat.protocol import wire
+from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.log.statements import RoomBody, Statement, open_statement_untrusted
 from lanchat_server.core.model import Decision
+from tests.support.rig import LOG_ID, LOG_PUBLIC
 
 # From a commit to the loop that acts on it.
 GRACE = 0.25
@@ -28,6 +31,7 @@ class Disclosure:
             wire.RoomKey: lambda frame: self._room(frame.room),
             wire.MembersChanged: lambda frame: self._room(frame.room),
             wire.RoomChanged: lambda frame: self._view(frame.room),
+            wire.Statements: lambda frame: self._statements(frame.statements),
             wire.Response: lambda frame: self._result(frame.result),
         }
 
@@ -82,6 +86,12 @@ class Disclosure:
         if room.joined:
             self._room(room.id)
 
+    def _statements(self, statements: list[Statement]) -> None:
+        for statement in statements:
+            body = open_statement_untrusted(LOG_PUBLIC, LOG_ID, statement)
+            if isinstance(body, RoomBody) and body.kind is not RoomKind.PUBLIC and not body.deleted:
+                self._room(body.room)
+
     def _head(self, head: Head) -> None:
         self._room(head.room)
         if head.hash != self._world.ledger.hash_at(head.room, head.seq) and head.epoch == self._world.epoch:
@@ -134,3 +144,5 @@ class Disclosure:
                     self._view(room)
             case wire.RoomResult():
                 self._view(result.room)
+            case wire.StatementList():
+                self._statements(result.statements)

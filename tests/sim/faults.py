@@ -41,6 +41,8 @@ class Faults:
             (self._tls_forgotten, 2.0),
         ]
         self._faults = [fault for fault in faults if self._random.random() < 0.5] or faults
+        if world.scene.peers:
+            self._faults += [(self._servers_unreachable, 15.0), (self._islands, 5.0), (self._pair_cut, 3.0)]
 
     def strike(self) -> None:
         faults, weights = zip(*self._faults, strict=True)
@@ -214,6 +216,31 @@ class Faults:
             self._count("connection reset")
             process.link.down.reset()
             process.link.up.reset()
+
+    # --- Peers ------------------------------------------------------------------------------------------------------
+
+    def _servers_unreachable(self) -> None:
+        """From all computers, or from most of them."""
+        self._count("servers unreachable")
+        seconds = self._random.uniform(5.0, 40.0)
+        for profile in self._world.profiles:
+            if self._random.random() < 0.9:
+                self._world.network.block(profile.number, BOTH, seconds)
+
+    def _islands(self) -> None:
+        """Two halves that do not see each other, and no server."""
+        self._count("islands")
+        numbers = [profile.number for profile in self._world.profiles]
+        ones = {number for number in numbers if self._random.random() < 0.5}
+        seconds = self._random.uniform(5.0, 40.0)
+        self._world.peers.cut(ones, set(numbers) - ones, seconds)
+        for number in numbers:
+            self._world.network.block(number, BOTH, seconds)
+
+    def _pair_cut(self) -> None:
+        self._count("peers: two do not see each other")
+        one, other = self._some_profile().number, self._some_profile().number
+        self._world.peers.cut({one}, {other}, self._random.uniform(5.0, 60.0))
 
     # --- Time --------------------------------------------------------------------------------------------------------
 

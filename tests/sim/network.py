@@ -115,6 +115,16 @@ class Network:
             damaged = self.weather.corruption and self.random.random() < self.weather.corruption
             self.clock.after(self.delay(), deliver, self._flipped(octets) if damaged else octets)
 
+    def between(self, one: int, other: int, octets: bytes, deliver: Callable[[bytes], None]) -> None:
+        """A datagram between two clients: as bad as those to the server."""
+        weather, random = self.weather, self.random
+        if self._blackholes or (weather.loss and random.random() < weather.loss):
+            return
+        copies = 2 if weather.duplication and random.random() < weather.duplication else 1
+        for _ in range(copies):
+            damaged = weather.corruption and random.random() < weather.corruption
+            self.clock.after(self.delay(), deliver, self._flipped(octets) if damaged else octets)
+
     def _lost(self, client: int, way: Way) -> bool:
         weather, random, now = self.weather, self.random, self.clock.now
         if weather.burst and random.random() < weather.burst:

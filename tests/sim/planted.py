@@ -5,12 +5,13 @@ import json
 import sys
 import time
 
-from tests.sim import bugs_client, bugs_relay, bugs_seal, bugs_store
+from tests.sim import bugs_client, bugs_peers, bugs_relay, bugs_seal, bugs_store
 from tests.sim.planting import CATCHES, Catch, hunt
+from tests.sim.world import PEERS_FROM
 from tests.support.marked import RELIABILITY, write
 from tests.support.planting import Plant, told
 
-BUGS: tuple[Plant, ...] = (*bugs_store.BUGS, *bugs_relay.BUGS, *bugs_seal.BUGS, *bugs_client.BUGS)
+BUGS: tuple[Plant, ...] = (*bugs_store.BUGS, *bugs_relay.BUGS, *bugs_seal.BUGS, *bugs_client.BUGS, *bugs_peers.BUGS)
 # Beyond so many seeds a bug counts as not caught.
 SEEDS_MAX = 400
 
@@ -24,7 +25,7 @@ def main() -> int:
     for plant in BUGS:
         if not options.names or plant.__name__ in options.names:
             began = time.process_time()
-            catch = hunt(plant, 0, SEEDS_MAX)
+            catch = hunt(plant, PEERS_FROM if plant in bugs_peers.BUGS else 0, SEEDS_MAX)
             found = f"seed {catch.seed}, {catch.by}" if catch else "not caught"
             print(f"{plant.__name__}: {found} ({time.process_time() - began:.1f} s)", flush=True)
             if catch:

@@ -21,6 +21,15 @@ class Profile:
         self.gone = False
         self.revoked = False
         self.asleep_until = 0.0
+        # The last one that the server gave it.
+        self.certificate: Any = None
+        # Whether its disk has all that its processes were told is kept.
+        self.forgot = False
+
+    @property
+    def kept_all(self) -> bool:
+        """Whether what its processes carried must be in the log in the end."""
+        return self.lives and not self.forgot
 
     @property
     def device(self) -> bytes:
@@ -53,6 +62,7 @@ class Profile:
     def put_back_image(self) -> None:
         """The disk is as it was when the image was made; what waited since then is lost."""
         image, self.image = self.image, None
+        self.forgot = True
         assert image is not None
         for item in self.store.outgoing():
             if not image.has(item.key):

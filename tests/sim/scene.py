@@ -4,7 +4,7 @@ Limits are small in many runs, so that few messages reach them; waiting times of
 is short. Everything else is what the product ships with.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from lanchat.core.config import ClientConfig
@@ -41,6 +41,19 @@ class Scene:
     connection: ConnectionLimits
     core: CoreConfig
     client_config: ClientConfig
+    # Whether clients talk with each other while they do not reach the server.
+    peers: bool = False
+
+    def with_peers(self, random: Random) -> "Scene":
+        """Long enough for servers to be away, and quiet enough for that."""
+        return replace(
+            self,
+            duration=random.uniform(30.0, 80.0),
+            talk_rate=random.choice([0.5, 1.0, 2.0]),
+            fault_rate=random.choice([0.05, 0.2, 0.4]),
+            use_udp=True,
+            peers=True,
+        )
 
     @classmethod
     def drawn(cls, random: Random) -> "Scene":

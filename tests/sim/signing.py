@@ -41,6 +41,9 @@ class SigningKey:
         _remember(self._public, signature, text)
         return signature
 
+    def private_bytes_raw(self) -> bytes:
+        return self._key.private_bytes_raw()
+
     def public_key(self) -> Ed25519PublicKey:
         return self._key.public_key()
 

@@ -28,11 +28,11 @@ class ProcessDied(BaseException):
 
 def _may_be_torn(method: Callable[..., T]) -> Callable[..., T]:
     @wraps(method)
-    def write(self: "SimLocalStore", *arguments: Any) -> T:
+    def write(self: "SimLocalStore", *arguments: Any, **named: Any) -> T:
         tear, self.tear = self.tear, None
         if tear is Tear.BEFORE:
             raise ProcessDied
-        result = method(self, *arguments)
+        result = method(self, *arguments, **named)
         if tear is Tear.AFTER:
             raise ProcessDied
         return result
@@ -59,6 +59,9 @@ class SimLocalStore(MemoryLocalStore):
         copy._room_list = list(self._room_list)
         copy._users = dict(self._users)
         copy._certificates = dict(self._certificates)
+        copy._carried, copy._roster = dict(self._carried), self._roster
+        copy._statements, copy._members = dict(self._statements), dict(self._members)
+        copy._revoked, copy._told = list(self._revoked), self._told
         for room, known in self._rooms.items():
             edits = {seq: list(by) for seq, by in known.edits.items()}
             copy._rooms[room] = replace(known, links=dict(known.links), erased=set(known.erased), edits=edits)
@@ -121,6 +124,22 @@ class SimLocalStore(MemoryLocalStore):
     def save_certificates(self, certificates: Any) -> None:
         super().save_certificates(certificates)
 
+    @_may_be_torn
+    def add_carried(self, items: Any) -> None:
+        super().add_carried(items)
+
+    @_may_be_torn
+    def remove_carried(self, keys: Any) -> None:
+        super().remove_carried(keys)
+
+    @_may_be_torn
+    def save_roster(self, roster: Any) -> None:
+        super().save_roster(roster)
+
+    @_may_be_torn
+    def save_statements(self, statements: Any, **lists: Any) -> None:
+        super().save_statements(statements, **lists)
+
     def damage(self, key: MessageKey) -> None:
         """The disk loses a message that waits."""
         self._outgoing.pop(key, None)
@@ -129,6 +148,10 @@ class SimLocalStore(MemoryLocalStore):
     def has(self, key: MessageKey) -> bool:
         """Whether a message waits here."""
         return key in self._outgoing
+
+    def carries(self, key: MessageKey) -> bool:
+        """Whether it is kept for its author."""
+        return key in self._carried
 
     def _require_log(self, room: int, seq: int, chain: bytes) -> None:
         """I9, I4: what is kept is what the log has."""

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.sim.rare import missing
+from tests.sim.rare import RARE_AMONG_PEERS, missing
 from tests.sim.running import Tally, repeat, run_seed, run_seeds
+from tests.sim.world import PEERS_FROM
 
 # Seeds that every run tries; `python -m tests.sim 0 2000` and `make soak` try more.
 SEEDS = 500
 CHUNKS = 10
+PEER_SEEDS = 30
 # Each failed once.
 # fmt: off
 REGRESSIONS = (
@@ -47,6 +49,12 @@ def test_invariants_hold_under_faults(chunk: int, counted: Path) -> None:
     tally = run_seeds(range(chunk, SEEDS, CHUNKS))
     assert not tally.failures, _failures_text(tally)
     _check_coverage(chunk, tally, counted)
+
+
+def test_invariants_hold_among_peers() -> None:
+    tally = run_seeds(range(PEERS_FROM, PEERS_FROM + PEER_SEEDS))
+    assert not tally.failures, _failures_text(tally)
+    assert not missing(tally.counters, RARE_AMONG_PEERS)
 
 
 def _check_coverage(chunk: int, tally: Tally, counted: Path) -> None:

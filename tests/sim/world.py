@@ -14,6 +14,7 @@ from tests.sim.endings import Endings
 from tests.sim.faults import Faults
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.network import Network, Way, Weather
+from tests.sim.peers import PeerPaths
 from tests.sim.people import People
 from tests.sim.profile import Profile
 from tests.sim.restore import Restore
@@ -41,6 +42,8 @@ class Overheard:
     server: SimServer | None
 
 
+# Seeds from here on have clients that talk with each other.
+PEERS_FROM = 1_000_000
 _KEY_ID_BITS = 32
 _SAME_KEY_ID = 0.2
 
@@ -82,7 +85,9 @@ class World:
         self.random = random = Random(seed)
         self.counters: Counter[str] = Counter()
         self.clock = Clock()
-        self.scene = Scene.drawn(random)
+        scene = Scene.drawn(random)
+        self.scene = scene.with_peers(random) if seed >= PEERS_FROM else scene
+        self.peers = PeerPaths(self)
         self.network = Network(self.clock, random, Weather.drawn(random), self.counters)
         computers = draw_computers(random)
         self.database: MemoryDatabase = make_database(computers)
@@ -295,6 +300,7 @@ class World:
         """All faults are over; whoever can come back is there."""
         self.faulty = False
         self.network.calm()
+        self.peers.calm()
         self.clock_offsets.clear()
         self.database_away_until = 0.0
         self._restart_server()
