@@ -19,6 +19,7 @@ from lanchat.protocol.wire import decode_server_datagram_untrusted, encode_datag
 from tests.attacks import databases
 from tests.support.procs import ServerProcess
 from tests.support.raw import RawClient
+from tests.support.waiting import wait_until
 
 
 @dataclass(slots=True)
@@ -119,9 +120,13 @@ def record_every_kind(client: RecordingClient) -> Recording:
     client.frames()
     for _ in range(40):
         client.udp.send(client.sealed(wire.Submit([client.message(room, "more than the rate allows")])))
-    time.sleep(1.1)
-    heard = {type(frame) for frame in client.frames()}
-    assert {wire.RoomCursors, wire.Busy} <= heard, heard
+    heard: set[type] = set()
+
+    def all_came() -> bool:
+        heard.update(type(frame) for frame in client.frames())
+        return {wire.RoomCursors, wire.Busy} <= heard
+
+    wait_until(all_came, 5, "receipts and a refusal")
     client.tape.down = few_of_each_kind(client.tape)
     return client.tape
 

@@ -19,7 +19,7 @@ from lanchat.protocol.log.records import Head
 from lanchat_server.core.changes import DirectoryChange, transact
 from lanchat_server.core.differences import Differences, differences
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.ports import CommitConflict, CommitUnknown, Fenced, Store, Transaction
+from lanchat_server.core.ports import CommitConflict, CommitUnknown, Fenced, Store, StoreError, Transaction
 from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
 from lanchat_server.service.errors import overloaded
 from lanchat_server.service.work.checking import Checker
@@ -78,7 +78,10 @@ class Writer:
     ) -> None:
         """Decide and store a batch of messages. `answer` is called on the event loop, later, with the outcome or else
         with the error, a StoreError in general: a future would need another turn of the loop for each batch."""
-        self._submit(lambda: self._sequencer.commit(self._store, batch, self._wall_ms()), answer, batch)
+        try:
+            self._submit(lambda: self._sequencer.commit(self._store, batch, self._wall_ms()), answer, batch)
+        except StoreError as error:
+            self._loop.call_soon(answer, None, error)
 
     async def close(self, patience: float) -> bool:
         """Finish what is queued, then end the thread. False when it was not done after so many seconds: the database
@@ -90,8 +93,8 @@ class Writer:
 
     def _submit(self, work: Job, answer: Answer, batch: Sequence[Submission] = ()) -> None:
         if self._jobs.qsize() >= JOBS_MAX:
-            self._loop.call_soon(answer, None, overloaded())
-        elif batch:
+            raise overloaded()
+        if batch:
             self._checker.check(batch, lambda: self._jobs.put((work, answer)))
         else:
             self._jobs.put((work, answer))
