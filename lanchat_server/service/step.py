@@ -73,7 +73,8 @@ class CoreDriver:
         due = self._core.timer()
         if due is not None and due <= now + TIMER_EARLY:
             self._core.handle_timer(max(now, due))
-        self._context.notices.statements_changed()
+        if self._context.directory.stated:
+            self._context.notices.statements_changed()
         if not self._closed:
             batch = self._core.next_batch(now)
             if batch is not None:

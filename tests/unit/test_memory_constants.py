@@ -424,6 +424,10 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/core/peers/carried.py:LEFT_MAX": "tests/unit/core/test_peer_talk.py::test_decided_names_are_bounded",
     "lanchat/core/peers/pieces.py:ASSEMBLY_OCTETS_MAX": "tests/unit/core/test_peer_talk.py"
     "::test_bodies_that_are_fetched_are_bounded",
+    "lanchat/core/peers/pieces.py:END_OCTETS_MAX": "tests/unit/core/test_peer_talk.py"
+    "::test_bodies_that_are_fetched_are_bounded",
+    "lanchat/core/peers/links.py:ENDS_OF_USER_MAX": "tests/unit/core/test_peer_links.py"
+    "::test_starts_of_one_device_push_out_only_each_other",
     "lanchat/core/peers/talk.py:_UNPROVEN_MAX": "tests/unit/core/test_peer_talk.py"
     "::test_messages_of_unknown_authors_are_bounded",
     "lanchat_server/core/peers.py:ENDS_MAX": "tests/unit/server/core/test_peers.py"

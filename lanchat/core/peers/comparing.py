@@ -15,7 +15,7 @@ _ROOMS_AT_ONCE = 8
 _ROOMS_IN_A_FRAME = 48
 _RUNS_IN_A_FRAME = 10
 _NAMES_IN_A_FRAME = 16
-_NAMES_AT_ONCE = 64
+NAMES_AT_ONCE = 64
 
 
 class Comparison:
@@ -25,7 +25,9 @@ class Comparison:
         """Nothing is asked for."""
         self._carried = carried
         self._is_shared = is_shared
+        # Until when nobody else is asked for a message, and when those that are over were last dropped.
         self._asked: dict[MessageKey, float] = {}
+        self._dropped_at = 0.0
 
     def _shared(self, user: int) -> list[int]:
         """Rooms of which something is carried, and that both are in."""
@@ -56,15 +58,22 @@ class Comparison:
         starts = range(0, max(1, len(runs)), _RUNS_IN_A_FRAME)
         return [wire.Holds(room, runs[start : start + _RUNS_IN_A_FRAME], answer and not start) for start in starts]
 
-    def missing(self, user: int, frame: wire.Holds, now: float) -> list[Any]:
-        """What to ask for of what the other end holds, and the answer when it wants one. Raises ProtocolError for a
-        room that is not shared."""
+    def missing(self, user: int, frame: wire.Holds, now: float, most: int) -> list[MessageKey]:
+        """What to ask for of what the other end holds, `most` at most. Raises ProtocolError for a room that is not
+        shared."""
         if not self._is_shared(frame.room, user):
             raise ProtocolError("message of a room that is not shared")
-        self._asked = {key: until for key, until in self._asked.items() if until > now}
-        missing = [key for key in self._carried.missing(frame.room, frame.runs) if key not in self._asked]
-        missing = missing[:_NAMES_AT_ONCE]
+        if now >= self._dropped_at + _ASK_AGAIN:
+            self._asked = {key: until for key, until in self._asked.items() if until > now}
+            self._dropped_at = now
+        missing = [key for key in self._carried.missing(frame.room, frame.runs) if self._asked.get(key, 0.0) <= now][
+            :most
+        ]
         self._asked |= dict.fromkeys(missing, now + _ASK_AGAIN)
+        return missing
+
+    def reply(self, frame: wire.Holds, missing: list[MessageKey]) -> list[Any]:
+        """The question for what is missing, and what is carried here when the other end wants to know."""
         names = [wire.MessageName(*key) for key in missing]
         starts = range(0, len(names), _NAMES_IN_A_FRAME)
         wanted = [wire.Want(names[start : start + _NAMES_IN_A_FRAME]) for start in starts]

@@ -25,7 +25,6 @@ from lanchat.protocol.datagram.peering import (
     LINK_KIND,
     LINK_LIMITS,
     OPEN_KIND,
-    OPEN_OCTETS,
     RANDOM_OCTETS,
     link_keys,
     seal_open,
@@ -49,6 +48,8 @@ _TRIES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 _OPEN_RATE, _OPEN_BURST = 20.0, 100.0
 # Datagrams of one link, honest ones are a handful a second.
 _LINK_RATE, _LINK_BURST = 200.0, 400.0
+# Two computers with two processes each, and their last starts: who starts often takes no place of others.
+ENDS_OF_USER_MAX = 8
 _EMPTY = encode([])
 
 
@@ -187,7 +188,7 @@ class PeerLinks:
             keys = link_keys(self._private, body.exchange_key, identity.log_id, self.end, body.end)
             if keys.receive_id in self._by_id:
                 raise ProtocolError("two links of one key id")
-            self._make_place()
+            self._make_place(owner.user)
             sealer = Sealer(keys.send, keys.send_id, identity.log_id, 0, LINK_LIMITS, LINK_KIND)
             opener = Opener(keys.receive, keys.receive_id, identity.log_id, 0, LINK_LIMITS, LINK_KIND)
             known = self._links[body.end] = Link(body, owner.user, sealer, opener, keys.receive_id)
@@ -196,10 +197,13 @@ class PeerLinks:
             raise ProtocolError("two keys of one end")
         return known
 
-    def _make_place(self) -> None:
-        """The one that was heard longest ago, or never, gives way."""
-        if len(self._links) >= PEERS_MAX:
-            self._drop(min(self._links.values(), key=lambda link: (link.heard_at is not None, link.heard_at or 0.0)))
+    def _make_place(self, user: int) -> None:
+        """The one that was heard longest ago, or never, gives way: of this user, when he has many."""
+        links = list(self._links.values())
+        own = [link for link in links if link.user == user]
+        among = own if len(own) >= ENDS_OF_USER_MAX else links if len(links) >= PEERS_MAX else []
+        if among:
+            self._drop(min(among, key=lambda link: (link.heard_at is not None, link.heard_at or 0.0)))
 
     def _drop(self, link: Link) -> None:
         del self._links[link.body.end]
@@ -264,19 +268,21 @@ class PeerLinks:
     def _take_open(self, address: wire.PeerAddress, datagram: bytes, now: float) -> None:
         if self._secret is None or self._certificate is None:
             raise ProtocolError("no secret yet")
-        if len(datagram) != OPEN_OCTETS or self._opens.take(now):
-            raise ProtocolError("too many open datagrams")
         content: wire.OpenLink = _decode_open(unseal_open_untrusted(self._secret, self._identity.log_id, datagram))
+        if self._opens.take(now):
+            raise ProtocolError("too many open datagrams")
         if content.to != self.end.device:
             raise ProtocolError("open datagram for another device")
         link = self._know_untrusted(content.info, content.certificate)
         if link is None or link.live(now):
             return
         link.addresses = [address, *(known for known in link.addresses if known != address)][:PEER_ADDRESSES_MAX]
-        if not content.answer:
+        if content.answer:
+            link.tries = 0
+            link.send_at = now
+        else:
+            # Whoever began sends the first sealed datagram: an open one may be somebody else's copy.
             self._send_open(link, address, answer=True)
-        link.tries = 0
-        link.send_at = now
 
     # --- Sending ------------------------------------------------------------------------------------------------------
 

@@ -172,7 +172,8 @@ class Peers:
         """What the server says of further peers."""
         self.unsettled = True
         if self._port:
-            self._known |= {peer.info: peer for peer in frame.peers}
+            known = {**self._known, **{peer.info: peer for peer in frame.peers}}
+            self._known = dict(list(known.items())[-PEERS_MAX:])
             self._links.take_roster(frame.peers, self._core_context.now, complete=False)
 
     def _take_roster(self, answer: Answer) -> None:
@@ -208,7 +209,7 @@ class Peers:
                 wire.AnnouncePeer(self._links.info, self._port, list(self._hosts)), self._take_roster
             )
         if self._unsaved:
-            self._store.save_roster(KnownPeers(self._secret, self._port, list(self._known.values())[-PEERS_MAX:]))
+            self._store.save_roster(KnownPeers(self._secret, self._port, list(self._known.values())))
             self._unsaved = False
         if self._statements.refusals != self.refusals:
             self.refusals = self._statements.refusals

@@ -17,6 +17,8 @@ from lanchat.protocol.wire.peers import PIECE_OCTETS
 
 # Of all bodies that are being fetched.
 ASSEMBLY_OCTETS_MAX = 1 << 20
+# Of those that one end offered: it may offer and never bring them.
+END_OCTETS_MAX = ASSEMBLY_OCTETS_MAX // 8
 # Pieces that are asked for at a time: 4 KiB are on their way.
 _WINDOW = 4
 _ASK_AGAIN = 0.4
@@ -62,7 +64,12 @@ class PieceCollector:
     ) -> list[wire.WantPiece]:
         """Fetch what was offered and is proven; nothing when there is no room for it."""
         octets = sum(assembly.offer.octets for assembly in self._assemblies.values())
-        if key in self._assemblies or octets + offer.octets > ASSEMBLY_OCTETS_MAX:
+        of_end = sum(assembly.offer.octets for assembly in self._assemblies.values() if assembly.end == end)
+        if (
+            key in self._assemblies
+            or octets + offer.octets > ASSEMBLY_OCTETS_MAX
+            or of_end + offer.octets > END_OCTETS_MAX
+        ):
             return []
         assembly = self._assemblies[key] = _Assembly(end, user, offer)
         return self._ask(key, assembly, now)

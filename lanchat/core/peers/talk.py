@@ -16,7 +16,7 @@ from typing import Any
 from lanchat.core.context import CoreContext
 from lanchat.core.events import MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
-from lanchat.core.peers.comparing import Comparison
+from lanchat.core.peers.comparing import NAMES_AT_ONCE, Comparison
 from lanchat.core.peers.links import PeerLinks
 from lanchat.core.peers.pieces import PieceCollector
 from lanchat.core.people.authors import Authors, UnknownDevice
@@ -47,8 +47,16 @@ COMPARE_EVERY = 5.0
 _FANOUT = 16
 # Messages handed out to one end when it asks; a late comer has a thousand after twenty seconds.
 _HANDED_RATE, _HANDED_BURST = 50.0, 200.0
-# Comparisons that one end may begin: honest ones begin one in five seconds.
+# Comparisons that one end may begin: honest ones begin one in five seconds. A list of what is carried takes up to
+# 15 ms.
 _COMPARED_RATE, _COMPARED_BURST = 2.0, 10.0
+_LIST_COST = 0.25
+# Names that one end may say it holds: 1 µs each. All that may be carried come at once.
+_NAMED_RATE, _NAMED_BURST = 10_000.0, 20_000.0
+# Messages that are asked of one end; what it invents takes no place from what others hold.
+_ASKED_RATE, _ASKED_BURST = 100.0, 200.0
+# Messages that nobody signed, 0.1 ms each. Honest ends look before they hand on, and have none.
+_FORGED_RATE, _FORGED_BURST = 0.2, 10.0
 _PIECE_COST = 0.2
 # Messages of authors whose certificate is asked for.
 _UNPROVEN_MAX = 64
@@ -61,6 +69,13 @@ class _Partner:
     def __init__(self) -> None:
         self.handed = TokenBucket(_HANDED_RATE, _HANDED_BURST)
         self.compared = TokenBucket(_COMPARED_RATE, _COMPARED_BURST)
+        self.named = TokenBucket(_NAMED_RATE, _NAMED_BURST)
+        self.asked = TokenBucket(_ASKED_RATE, _ASKED_BURST)
+        self.forged = TokenBucket(_FORGED_RATE, _FORGED_BURST)
+
+
+class Forgery(ProtocolError):
+    """The author did not sign this."""
 
 
 def _frame_of(item: Carried, hops: int) -> wire.Carry | wire.OfferMessage:
@@ -138,10 +153,17 @@ class PeerTalk:
     def take_untrusted(self, end: PeerEnd, user: int, payload: bytes) -> None:
         """What came over the link to `end`, of `user`. Never raises."""
         try:
+            if self._partner(end).forged.wait(self._core_context.now):
+                raise ProtocolError("datagram of an end that forges")
             for frame in wire.decode_peer_datagram_untrusted(payload):
                 self._take_frame(end, user, frame)
         except ProtocolError as error:
-            self.counters[str(error)] += 1
+            self._note_error(end, error)
+
+    def _note_error(self, end: PeerEnd, error: ProtocolError) -> None:
+        self.counters[str(error)] += 1
+        if isinstance(error, Forgery):
+            self._partner(end).forged.take(self._core_context.now)
 
     def _take_frame(self, end: PeerEnd, user: int, frame: wire.PeerFrame) -> None:
         match frame:
@@ -151,7 +173,7 @@ class PeerTalk:
             case wire.Digest() | wire.RoomDigests():
                 self._compare(end, user, frame)
             case wire.Holds():
-                self._send(end, self._comparison.missing(user, frame, self._core_context.now))
+                self._take_names(end, user, frame)
             case wire.Want():
                 self._hand_out(end, user, frame.names)
             case wire.WantAuthors():
@@ -176,8 +198,9 @@ class PeerTalk:
         try:
             item = self._prove(user, message)
         except UnknownDevice:
-            if len(self._unproven) < _UNPROVEN_MAX:
-                self._unproven[key] = message, end
+            self._unproven[key] = message, end
+            if len(self._unproven) > _UNPROVEN_MAX:
+                del self._unproven[next(iter(self._unproven))]
             self._send(end, [wire.WantAuthors([key.device])])
             return
         self._taken.append((item, end, hops))
@@ -242,7 +265,10 @@ class PeerTalk:
             raise ProtocolError("author is no member")
         if header.kind not in _KINDS:
             raise ProtocolError("kind that is not carried")
-        self._authors.check(header, octets, body_hash, signature)
+        try:
+            self._authors.check(header, octets, body_hash, signature)
+        except ProtocolError as error:
+            raise Forgery(str(error)) from error
         return owner.user
 
     def _learn(self, end: PeerEnd, certificates: Iterable[Certificate]) -> None:
@@ -256,7 +282,7 @@ class PeerTalk:
             try:
                 self._taken.append((self._prove(user, message), source, HOPS_MAX // 2))
             except ProtocolError as error:
-                self.counters[str(error)] += 1
+                self._note_error(source, error)
 
     # --- Keeping and handing on ---------------------------------------------------------------------------------------
 
@@ -297,14 +323,22 @@ class PeerTalk:
         return members is not None and self._user in members and user in members
 
     def _compare(self, end: PeerEnd, user: int, frame: wire.Digest | wire.RoomDigests) -> None:
-        if frame == self._comparison.begin(user):
-            return
         if self._partner(end).compared.take(self._core_context.now):
             raise ProtocolError("too many comparisons")
-        if isinstance(frame, wire.Digest):
-            self._send(end, self._comparison.rooms(user))
-        else:
+        if isinstance(frame, wire.RoomDigests):
             self._send(end, self._comparison.names(user, frame.rooms))
+        elif frame != self._comparison.begin(user):
+            self._send(end, self._comparison.rooms(user))
+
+    def _take_names(self, end: PeerEnd, user: int, frame: wire.Holds) -> None:
+        partner, now = self._partner(end), self._core_context.now
+        names = 8 * sum(len(run.mask) for run in frame.runs)
+        if partner.named.take(now, 1 + names) or (frame.answer and partner.compared.take(now, _LIST_COST)):
+            raise ProtocolError("too many comparisons")
+        most = 0 if partner.asked.wait(now, NAMES_AT_ONCE) else NAMES_AT_ONCE
+        missing = self._comparison.missing(user, frame, now, most)
+        partner.asked.spend(len(missing))
+        self._send(end, self._comparison.reply(frame, missing))
 
     def _hand_out(self, end: PeerEnd, user: int, names: Iterable[wire.MessageName]) -> None:
         for name in names:

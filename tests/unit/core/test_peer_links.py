@@ -273,6 +273,42 @@ def test_links_that_are_heard_stay_when_there_are_too_many(monkeypatch: pytest.M
     assert one.live() == {3}
 
 
+def test_open_datagrams_of_strangers_leave_room_for_those_of_devices() -> None:
+    net = PeerNetwork()
+    one = net.host(2)
+    for _ in range(300):
+        one.links.receive_untrusted(FROM_ELSEWHERE, b"\2" + net.random.randbytes(OPEN_OCTETS - 1), net.now)
+    one.links.receive_untrusted(FROM_ELSEWHERE, opening(net, one), net.now)
+    assert len(one.links.take_datagrams()) == 1
+
+
+def test_open_datagram_that_is_sent_again_brings_no_more_than_its_size() -> None:
+    """Somebody else sends it, from an address that is not his."""
+    net = PeerNetwork()
+    one = net.host(2)
+    datagram = opening(net, one)
+    for _ in range(20):
+        one.links.receive_untrusted(FROM_ELSEWHERE, datagram, net.now)
+    net.run_for(100.0)
+    octets = sum(len(answer) for _, destination, answer in net.strays if destination == FROM_ELSEWHERE)
+    assert octets <= 20 * OPEN_OCTETS
+
+
+def test_starts_of_one_device_push_out_only_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are heard, later than the others."""
+    monkeypatch.setattr(links_module, "PEERS_MAX", 12)
+    net = PeerNetwork()
+    one = net.host(2, firewall=False)
+    honest = [net.host(number) for number in range(3, 7)]
+    greedy = [net.host(9, boot=boot) for boot in range(1, 21)]
+    for other in (*honest, *greedy):
+        one.told_of(other)
+        other.told_of(one)
+        net.run_for(1.0)
+    assert one.live() == {3, 4, 5, 6, 9}
+    assert sum(user == 9 for user in one.links.live_ends(net.now).values()) <= links_module.ENDS_OF_USER_MAX
+
+
 def test_flood_of_one_peer_is_bounded() -> None:
     net = PeerNetwork()
     one, other = pair(net)

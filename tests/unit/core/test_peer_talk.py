@@ -8,12 +8,16 @@ from msgspec.structs import replace
 
 from lanchat.core.peers import carried as carried_module
 from lanchat.core.peers import pieces as pieces_module
+from lanchat.core.peers.carried import CarriedMessages
+from lanchat.core.peers.comparing import Comparison
+from lanchat.core.people.authors import Authors
 from lanchat.core.ports import LocalStoreError
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.codes import Role
 from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted, make_message
+from lanchat.protocol.log.peers import PeerEnd
 from lanchat.protocol.log.statements import AccountBody, issue_statement
 from tests.support.fake_log import LOG_ID, device_of, key_of
 from tests.support.peer_network import LOG_KEY
@@ -373,6 +377,85 @@ def test_flood_of_questions_is_bounded() -> None:
     assert other.sent - sent <= 215
 
 
+def count_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[int]:
+    """Its only entry grows with each call of a method."""
+    calls, honest = [0], getattr(owner, name)
+
+    def counted(self: Any, *arguments: Any, **named: Any) -> Any:
+        calls[0] += 1
+        return honest(self, *arguments, **named)
+
+    monkeypatch.setattr(owner, name, counted)
+    return calls
+
+
+def test_flood_of_equal_digests_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = PeerOffice(2)
+    office.link()
+    office.away()
+    one, other = office.talkers[2], office.talkers[3]
+    one.say("hello")
+    office.net.run_for(1.0)
+    digest = other.talk._comparison.begin(2)
+    calls = count_calls(monkeypatch, Comparison, "begin")
+    for _ in range(100):
+        one.links.send(other.links.end, encode([digest] * 16), office.net.now)
+    office.net.run_for(0.5)
+    assert calls[0] <= 20
+
+
+def test_flood_of_what_is_held_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each asks for a list, and names thousands of messages."""
+    office = PeerOffice(2)
+    office.link()
+    office.away()
+    one, other = office.talkers[2], office.talkers[3]
+    one.say("hello")
+    office.net.run_for(1.0)
+    lists = count_calls(monkeypatch, CarriedMessages, "held")
+    names = count_calls(monkeypatch, CarriedMessages, "wants")
+    runs = [wire.HeldRun(device_of(key_of(2)), run, 1, b"\xff" * 64) for run in range(1, 11)]
+    for _ in range(200):
+        one.links.send(other.links.end, encode([wire.Holds(GENERAL, runs, True)]), office.net.now)
+        one.links.send(other.links.end, encode([wire.Holds(GENERAL, [], True)] * 16), office.net.now)
+    office.net.run_for(0.5)
+    assert lists[0] <= 100
+    assert names[0] <= 25_000
+    assert len(other.talk._comparison._asked) <= 64 * 20
+
+
+def test_end_that_hands_on_forgeries_is_not_listened_to_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = PeerOffice(3)
+    office.link()
+    office.away()
+    liar, listener, honest = (office.talkers[number] for number in (2, 3, 4))
+    checks = count_calls(monkeypatch, Authors, "check")
+    for _ in range(300):
+        payload = encode([wire.Carry([forged(liar, signature=bytes(64))], 0)])
+        liar.links.send(listener.links.end, payload, office.net.now)
+    office.net.run_for(0.5)
+    assert checks[0] <= 25
+    honest.say("true")
+    office.net.run_for(0.1)
+    assert listener.texts() == {"true"}
+    office.net.run_for(60.0)
+    liar.say("true as well")
+    office.net.run_for(0.1)
+    assert listener.texts() == {"true", "true as well"}
+
+
+def test_messages_of_unknown_authors_give_way_to_newer_ones() -> None:
+    """Nobody ever says whose the first ones are."""
+    office = PeerOffice(2)
+    office.link()
+    listener, other = office.talkers[3], office.talkers[2].links.end
+    for number in range(1, 80):
+        header = Header(GENERAL, bytes([number]) * 16, 1, 1, Kind.TEXT, 0, 5, 1)
+        message = make_message(key_of(9), LOG_ID, header, "x")
+        listener.talk.take_untrusted(other, 2, encode([wire.Carry([message], 0)]))
+    assert MessageKey(GENERAL, bytes([79]) * 16, 1, 1) in listener.talk._unproven
+
+
 def test_bodies_that_are_fetched_are_bounded() -> None:
     office = PeerOffice(2)
     office.link()
@@ -382,7 +465,13 @@ def test_bodies_that_are_fetched_are_bounded() -> None:
         offer = wire.OfferMessage(message.header, message.signature, sha256(message.body), len(message.body), 0)
         listener.talk.take_untrusted(other.links.end, 2, encode([offer]))
     fetched = listener.talk._pieces._assemblies
-    assert 0 < sum(assembly.offer.octets for assembly in fetched.values()) <= pieces_module.ASSEMBLY_OCTETS_MAX
+    assert len(fetched) == pieces_module.END_OCTETS_MAX // 7998
+    for number in range(20):
+        message = other.message("ж" * 3999)
+        offer = wire.OfferMessage(message.header, message.signature, sha256(message.body), len(message.body), 0)
+        for _ in range(20):
+            key = MessageKey(GENERAL, bytes(16), number, 1 + len(fetched))
+            listener.talk._pieces.begin(key, PeerEnd(bytes(16), number), 2, offer, office.net.now)
     assert len(fetched) == pieces_module.ASSEMBLY_OCTETS_MAX // 7998
 
 

@@ -63,7 +63,7 @@ def test_the_server_handles_a_timer_within_a_clock_step(
 ) -> None:
     monkeypatch.setattr(step, "TIMER_EARLY", WINDOWS_STEP)
     core = Core(100.0)
-    context = SimpleNamespace(notices=SimpleNamespace(statements_changed=lambda: None))
+    context = SimpleNamespace(directory=SimpleNamespace(stated=[]))
     server = SimpleNamespace(_now=lambda: 100.0 - early, _core=core, _closed=False, _arm=lambda: None, _context=context)
     CoreDriver.step(cast(Any, server))
     assert core.handled == handled
