@@ -4,6 +4,7 @@ import json
 import os
 import random
 import stat
+import struct
 import sys
 import threading
 import zipfile
@@ -59,6 +60,18 @@ def test_restore_reproduces_the_database(source: Database, target: Database, tmp
     added(restored, "Carla")
     Log(restored).say("a new message", device="new")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def octets_of_members(file: Path, whole: bytes) -> set[int]:
+    """Where the contents of an archive's members stand, not their names and places."""
+    file.write_bytes(whole)
+    with zipfile.ZipFile(file) as archive:
+        infos = archive.infolist()
+    places: set[int] = set()
+    for info in infos:
+        begin = info.header_offset + 30 + sum(struct.unpack_from("<HH", whole, info.header_offset + 26))
+        places.update(range(begin, begin + info.compress_size))
+    return places
 
 
 class TestRestoring:
@@ -175,14 +188,16 @@ class TestRestoring:
         whole = file.read_bytes()
         rng = random.Random(3)
         refusals = []
-        for place in rng.sample(range(len(whole)), 150):
+        places = rng.sample(range(len(whole)), 150)
+        for place in places:
             file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << rng.randrange(8))]) + whole[place + 1 :])
             try:
                 summary = restore(file, None, tmp_path / "target", force=True)
                 assert (summary.users, summary.messages) == (1, 2)  # a date or an attribute in the zip directory
             except StoreError as error:
                 refusals.append(str(error))
-        assert len(refusals) > 90
+        # Of a stream of deflate some bits mean nothing.
+        assert len(refusals) >= 0.9 * len(octets_of_members(file, whole).intersection(places)) > 20
         assert not any("\n" in text for text in refusals)
 
     def rewritten(self, file: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
