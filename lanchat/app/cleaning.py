@@ -102,6 +102,7 @@ _new_email = _new(names.clean_email, _plain, Problem.BAD_EMAIL, Code.EMAIL_INVAL
 _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.ConnectCommand: {"address": tidy_address, "invite": tidy_address, "fingerprint": tidy_fingerprint},
     api.AcceptIdentityCommand: {"fingerprint": tidy_fingerprint},
+    api.StartAnewCommand: {"fingerprint": tidy_fingerprint},
     api.LoginCommand: {"user": _plain, "password": _password},
     api.RegisterCommand: {
         "user": _new(names.clean_user_name, _plain, Problem.BAD_USER_NAME),

@@ -29,7 +29,8 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
 class KnownServer(msgspec.Struct, frozen=True):
-    """A server that a person accepted. `fingerprint`: 64 lower-case hex digits. `host`, `port`: where it was last."""
+    """A server that a person accepted. `fingerprint`: 64 lower-case hex digits. `host`, `port`: where it was last.
+    `replaced`: a person decided that another one stands there now."""
 
     fingerprint: FingerprintHex
     name: str
@@ -38,6 +39,7 @@ class KnownServer(msgspec.Struct, frozen=True):
     log_id: Key16
     log_key: Key32
     accepted_ms: U63
+    replaced: bool = False
 
 
 class StoredDevice(RedactedStruct, frozen=True):

@@ -77,6 +77,22 @@ class ProfileStore:
 
         self._servers.update(change)
 
+    def replace_others(self, server: KnownServer) -> None:
+        """Whatever else stood at the place of this one is not expected there any more. Device keys and local copies
+        stay, and so does the trust in its key."""
+        place = _place(server.host, server.port)
+
+        def change(file: ServersFile) -> ServersFile:
+            servers = tuple(
+                msgspec.structs.replace(known, replaced=True)
+                if known.fingerprint != server.fingerprint and _place(known.host, known.port) == place
+                else known
+                for known in file.servers
+            )
+            return msgspec.structs.replace(file, servers=servers)
+
+        self._servers.update(change)
+
     def forget_server(self, fingerprint: str) -> None:
         """Trust it no more. Device key and local copy stay."""
 
@@ -96,7 +112,10 @@ class ProfileStore:
         if any(known.fingerprint == fingerprint for known in servers):
             return PINNED
         place = _place(host, port)
-        if any(known.log_id == log_id or _place(known.host, known.port) == place for known in servers):
+        if any(
+            known.log_id == log_id or (not known.replaced and _place(known.host, known.port) == place)
+            for known in servers
+        ):
             return CHANGED
         return NEW
 

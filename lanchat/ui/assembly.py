@@ -271,12 +271,22 @@ class Window:
         return part
 
     def _logged_out(self) -> None:
+        self._forget_account()
+        self._flow.show_servers()
+
+    def _forget_account(self) -> None:
+        """Nothing of the account is shown any more; its texts that were not sent are kept."""
         self._save()
         self._chat.close()
         self._model = ChatModel(time.time)
         self._chat = Chat(self._model, self._new_dispatcher, self.changed, self._later)
         self._chat.logged_out = self._logged_out
-        self._flow.show_servers()
+        self._shown = None
+
+    def open_copy(self, server: api.Server | None) -> None:
+        """Shows what is kept of a server that another one has replaced; None: back to the present server."""
+        self._forget_account()
+        self._flow.open_copy(server)
 
     # Drawing
 

@@ -3,20 +3,18 @@
 Only the thread that made it may call it.
 """
 
-import base64
-import io
 import logging
 import tkinter as tk
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import segno
 import ttkbootstrap
 
 from lanchat.i18n import _
 from lanchat.protocol.text.cleaning import clean_line
 from lanchat.ui.kit.canvas.glyphs import inline, one_line
+from lanchat.ui.kit.canvas.qr import qr_png
 from lanchat.ui.kit.fields.entry_text import EntryText
 from lanchat.ui.kit.keys import shortcuts
 from lanchat.ui.kit.program_icon import set_icon
@@ -224,7 +222,7 @@ class ServerView:
         _set(self._words, identity.words)
         _set(self._digits, identity.digits)
         self._show_link(identity.invite)
-        self._qr.configure(data=_qr_png(identity.invite))
+        self._qr.configure(data=qr_png(identity.invite, _QR_SCALE))
 
     def _show_link(self, link: str) -> None:
         self._link.configure(state="normal")
@@ -412,10 +410,3 @@ def _set(label: Any, text: str) -> None:
 def _addresses(identity: ServerIdentity) -> str:
     shown = (f"[{address}]" if ":" in address else address for address in identity.addresses[:_ADDRESSES_MAX])
     return ",  ".join(f"{address}:{identity.port}" for address in shown)
-
-
-def _qr_png(link: str) -> bytes:
-    """Dark on white in both themes: many readers do not know the other way round."""
-    file = io.BytesIO()
-    segno.make(link, error="m", micro=False).save(file, kind="png", scale=_QR_SCALE, border=3)
-    return base64.b64encode(file.getvalue())

@@ -105,6 +105,8 @@ class Steps:
         set_language(words.language)
         accept, make, submit = _("The words are the same: accept"), _("Create an account"), _("Create the account")
         with self._client() as (window, picture):
+            window.write("1")  # else the only server is taken before it is photographed
+            window.keys("BackSpace")
             window.see(words.server, "item", 30)
             self.keep(picture, "servers")
             window.write("192.168.1.10")

@@ -42,7 +42,7 @@ from lanchat.app.api import (
     Trust,
 )
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
-from lanchat.protocol.text.identity import fingerprint_words
+from lanchat.protocol.text.identity import fingerprint_words, make_invite
 from tests.support.problem_details import details_of
 
 FINGERPRINT = "3fa2" * 16
@@ -62,6 +62,7 @@ class Scenario:
     registration: Registration = Registration.OPEN
     setup: Setup = Setup.NONE
     mail: bool = True
+    replaced: bool = False  # there is a local copy of a server before this one
     lines: int = 30
     rooms: int = 4
     people: int = 6
@@ -251,7 +252,7 @@ class FakeEngine:
         if command.address.startswith("10.0.0.99"):
             raise CommandError(ErrorKind.NO_SERVER, details_of("Nobody answers at 10.0.0.99"))
         if self.scenario.trust is Trust.CHANGED:
-            raise ChangedIdentity("Office")
+            raise ChangedIdentity("Office", self._server())
         self.emit(StateChanged(LinkState.CONNECTING))
         if self.scenario.remembered:
             return replace(self._server(), trust=Trust.PINNED)
@@ -259,12 +260,21 @@ class FakeEngine:
 
     def _offer(self) -> ServerOffer:
         name = self.world.me.name if self.scenario.remembered else ""
-        server = replace(self._server(), trust=Trust.PINNED)
+        invite = make_invite("192.168.1.10", 45454, FINGERPRINT)
+        server = replace(self._server(), trust=Trust.PINNED, invite=invite)
         return ServerOffer(server, self.scenario.registration, self.scenario.mail, name, self.scenario.setup)
 
     def _do_AcceptIdentity(self, command: api.AcceptIdentityCommand) -> ServerOffer:
         assert command.fingerprint == FINGERPRINT
         return self._offer()
+
+    def _do_StartAnew(self, command: api.StartAnewCommand) -> ServerOffer:
+        assert command.fingerprint == FINGERPRINT
+        self.scenario.trust = Trust.PINNED
+        return self._offer()
+
+    def _do_ListReplaced(self, command: api.ListReplacedCommand) -> list[Server]:
+        return [replace(self._server(), name="Old", fingerprint="5c" * 32)] if self.scenario.replaced else []
 
     def _do_GetOffer(self, command: api.GetOfferCommand) -> ServerOffer:
         offer = self._offer()

@@ -100,7 +100,7 @@ def test_unreachable_link_is_reported_in_time_and_kept(display: str, server: Ser
         expect_error_at_field(window, "is not the one that was asked for", timeout=20)
         assert time.monotonic() - begun < 60
         paste(window, server.invite)
-        window.see("Create an account", timeout=20)
+        window.see("Set up this server", timeout=20)
 
 
 def server_command(server: ServerProcess, *args: str) -> str:

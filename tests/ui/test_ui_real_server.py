@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol.text.identity import fingerprint_words
+from lanchat.protocol.text.identity import fingerprint_words, parse_invite_untrusted
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess, json_lines, plain_environment, run_client
 from tests.support.ui_window import UiWindow
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 pytestmark = pytest.mark.display
 
@@ -52,14 +52,24 @@ def make_profile(server: ServerProcess, folder: Path, user: str, name: str) -> P
 
 
 def register(window: UiWindow, user: str, name: str) -> None:
-    """Fills in the form, in English. A server without accounts shows it at once."""
-    if window.see("Create an account").kind == "TButton":
+    """Fills in the form, in English. A server without accounts shows it at once, and afterwards what to show others."""
+    first = wait_until(
+        lambda: window.probe.find("Set up this server") or window.probe.find("Create an account", "TButton"),
+        patient(15),
+        "the form or the way to it",
+    )
+    is_first = first.text == "Set up this server"
+    if not is_first:
         window.click("Create an account", "TButton")
-    window.see("Create the account")
+    submit = "Create the administrator" if is_first else "Create the account"
+    window.see(submit, "TButton")
     for word in (user, name, PASSWORD, PASSWORD):
         window.write(word)
         window.keys("Tab")
-    window.click("Create the account", "TButton")
+    window.click(submit, "TButton")
+    if is_first:
+        window.see("Invite link", timeout=15)
+        window.keys("Return")
     window.see("Message to general", timeout=15)
 
 
@@ -145,21 +155,27 @@ def test_server_with_another_key_is_refused(display: str, tmp_path: Path) -> Non
         assert window.probe.seen("TEntry") == []
 
 
-def test_discovered_server_is_compared_and_accepted(display: str, tmp_path: Path) -> None:
+def test_only_server_on_this_computer_is_taken_and_set_up(display: str, tmp_path: Path) -> None:
     port = free_port()
     with (
         ServerProcess(tmp_path / "server", name="Мастерская", discovery_port=port) as server,
         open_window(display, tmp_path / "anna", "--discovery-port", str(port)) as window,
     ):
-        window.click("Мастерская", "item", timeout=15)
-        window.see("Is this the right server?", timeout=15)
+        window.see("Server: Мастерская", timeout=20)
+        for word in ("anna", "Anna", PASSWORD, PASSWORD):
+            window.write(word)
+            window.keys("Tab")
+        window.click("Create the administrator", "TButton")
+        window.see("Open the chat", "TButton", timeout=15)
         shown = [seen.text for seen in window.probe.seen("Label")]
         for word in fingerprint_words(server.fingerprint).split():
             assert word in shown
         assert server.fingerprint in "".join(shown).replace(" ", "").replace("\n", "")
-        window.click("The words are the same: accept", "TButton")
-        window.see("Stay logged in")
-        register(window, "anna", "Anna")
+        (link,) = (seen.text for seen in window.probe.seen("TEntry"))
+        assert parse_invite_untrusted(link).fingerprint == server.fingerprint
+        assert not parse_invite_untrusted(link).host.startswith("127.")
+        window.keys("Return")
+        window.see("Message to general", timeout=15)
         window.send("found it")
         window.see("found it", "item")
 

@@ -433,14 +433,23 @@ def test_first_start_leads_to_the_first_message(display: str, tmp_path: Path) ->
         window.see("here I am", "item")
 
 
-def test_changed_key_page_offers_no_acceptance(display: str, tmp_path: Path) -> None:
+def test_changed_key_page_leads_back_by_default(display: str, tmp_path: Path) -> None:
     with fake_window(display, tmp_path / "profile", remembered=False, trust="CHANGED") as window:
         window.click("Office", "item")
         window.see("This is not the server that you know")
-        buttons = {seen.text.strip() for seen in window.probe.seen("TButton") if seen.text}
-        assert buttons == {"Back to the list of servers", "Русский"}
-        window.keys("Return", "space", "Return")
+        window.keys("Return")
+        window.see("Choose a server")
         assert not window.commands("AcceptIdentity")
+        assert not window.commands("StartAnew")
+
+
+def test_changed_server_is_started_anew_after_comparison(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", remembered=False, trust="CHANGED") as window:
+        window.click("Office", "item")
+        window.see("crown")
+        window.click("The words are the same: start anew", "TButton")
+        window.see("Stay logged in")
+        assert len(window.commands("StartAnew")) == 1
 
 
 def test_registration_with_an_invite_code(display: str, tmp_path: Path) -> None:

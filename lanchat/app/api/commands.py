@@ -38,9 +38,10 @@ class DiscoverCommand(Command[list[Server]], frozen=True):
 class ConnectCommand(Command[Server], frozen=True):
     """Open a TLS connection and look at the server's identity; with `Trust.PINNED` log-in follows by itself. `address`:
     host[:port]; `invite`: a link; neither: the server this profile used last, else discovery (one server found: that
-    one; several: CommandError INVALID, choose one). `fingerprint`: accept exactly this server. `accept_new`: trust on
-    first use. A changed key raises IDENTITY always. `name`: what a search said that the server at `address` is called,
-    to show it under that name; it proves nothing."""
+    one; several: CommandError INVALID, choose one). `fingerprint`: accept exactly this server; alone, and of a server
+    that another one has replaced, it opens the local copy. `accept_new`: trust on first use. `accept_own`: the same for
+    a server on this computer alone. A changed key raises IDENTITY always. `name`: what a search said that the server at
+    `address` is called, to show it under that name; it proves nothing."""
 
     address: str = ""
     invite: str = ""
@@ -48,12 +49,24 @@ class ConnectCommand(Command[Server], frozen=True):
     accept_new: bool = False
     timeout: float = 10.0
     name: str = ""
+    accept_own: bool = False
 
 
 class AcceptIdentityCommand(Command[ServerOffer], frozen=True):
     """Pin this fingerprint and go on: a person compared the words."""
 
     fingerprint: str
+
+
+class StartAnewCommand(Command[ServerOffer], frozen=True):
+    """After `ChangedIdentity`: pin the fingerprint that is shown now, whose words a person compared. The server that
+    stood there before is replaced; its local copy stays, see `ListReplacedCommand`."""
+
+    fingerprint: str
+
+
+class ListReplacedCommand(Command[list[Server]], frozen=True):
+    """Servers that another one replaced, and of which this profile has a local copy; `ConnectCommand` opens it."""
 
 
 class GetOfferCommand(Command[ServerOffer], frozen=True):

@@ -2,6 +2,7 @@
 
 import enum
 
+from lanchat.app.api.values import Server
 from lanchat.protocol.codes import Code
 from lanchat.protocol.problems import Problem, ProblemDetails, Value
 
@@ -42,6 +43,8 @@ class CommandError(Exception):
 class ChangedIdentity(CommandError):
     """A known server, or its address, shows another key than before."""
 
-    def __init__(self, name: str) -> None:
-        """Of the kind IDENTITY, without a code. `name`: of the server."""
+    def __init__(self, name: str, server: Server | None = None) -> None:
+        """Of the kind IDENTITY, without a code. `name`: of the server. `server`: as it shows itself now, when it may be
+        started anew with."""
+        self.server = server
         super().__init__(ErrorKind.IDENTITY, Problem.CHANGED_IDENTITY, name=name)

@@ -65,6 +65,8 @@ async def connect(client: "ClientState", command: api.ConnectCommand) -> api.Ser
     await client.leave()
     client.entry.forget()
     candidate = await _candidate(client, command)
+    if (replaced := _replaced(client, command)) is not None:
+        return replaced
     try:
         server = await _look(client, candidate, command)
     except CommandError as error:
@@ -79,7 +81,7 @@ async def _look(client: "ClientState", candidate: Candidate, command: api.Connec
     """At the address, or, for a server that this profile knows, wherever discovery sees it now."""
     accept = command.accept_new or bool(candidate.expected)
     try:
-        return await client.entry.look(candidate, command.timeout, accept=accept)
+        return await client.entry.look(candidate, command.timeout, accept=accept, accept_own=command.accept_own)
     except CommandError as error:
         # Also when another server answers at the known address: whoever took it must not keep people from theirs.
         elsewhere = error.kind in (ErrorKind.NO_SERVER, ErrorKind.IDENTITY)
@@ -145,6 +147,21 @@ def _fixed(client: "ClientState", fixed: InviteLink, command: api.ConnectCommand
     return fixed_candidate(fixed, client.profile.known_by_fingerprint(fixed.fingerprint))
 
 
+def _replaced(client: "ClientState", command: api.ConnectCommand) -> api.Server | None:
+    """The server with this fingerprint when another one stands in its place: its local copy is open now."""
+    if not command.fingerprint or command.address or command.invite or client.policy.server is not None:
+        return None
+    known = client.profile.known_by_fingerprint(clean_fingerprint(command.fingerprint))
+    if known is None or not known.replaced:
+        return None
+    device = client.profile.device(known.log_id)
+    if device is None:
+        return None
+    server = server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)
+    client.remember(known, device, server, None)
+    return server
+
+
 def _go_on_without(client: "ClientState", candidate: Candidate) -> None:
     """The server does not answer, but this profile has an account there: read the local copy, go on trying."""
     profile = client.profile
@@ -176,6 +193,27 @@ async def accept_identity(client: "ClientState", command: api.AcceptIdentityComm
     if client.member is None:
         _remember(client)
     return _offer(client)
+
+
+async def start_anew(client: "ClientState", command: api.StartAnewCommand) -> api.ServerOffer:
+    """As `accept_identity`, for the server that `ChangedIdentity` was about. REFUSED where an administrator set the
+    server."""
+    if client.policy.server is not None:
+        raise CommandError(ErrorKind.REFUSED, Problem.SERVER_FIXED, file=client.policy.file)
+    await client.leave()
+    await client.entry.start_anew(clean_fingerprint(command.fingerprint), client.limits.login_timeout)
+    _remember(client)
+    return _offer(client)
+
+
+async def list_replaced(client: "ClientState", command: api.ListReplacedCommand) -> list[api.Server]:
+    """In the order in which they were accepted. Raises LocalStoreError."""
+    profile = client.profile
+    return [
+        server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)
+        for known in profile.servers()
+        if known.replaced and profile.device(known.log_id) is not None
+    ]
 
 
 async def get_offer(client: "ClientState", command: api.GetOfferCommand) -> api.ServerOffer:
@@ -356,6 +394,8 @@ HANDLERS: dict[type, Any] = {
     api.DiscoverCommand: discover,
     api.ConnectCommand: _in_turn(connect),
     api.AcceptIdentityCommand: _in_turn(accept_identity),
+    api.StartAnewCommand: _in_turn(start_anew),
+    api.ListReplacedCommand: list_replaced,
     api.GetOfferCommand: get_offer,
     api.LoginCommand: _in_turn(login),
     api.RegisterCommand: _in_turn(register),

@@ -8,7 +8,9 @@ person who types slowly gets a fresh one without noticing.
 import asyncio
 from collections.abc import Callable
 
-from lanchat.app.api import CommandError, ErrorKind, Server, Trust
+from msgspec.structs import replace
+
+from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind, Server, Trust
 from lanchat.app.command_errors import check_search, no_server, other_identity
 from lanchat.app.login.dial import DialOptions, greet_candidate
 from lanchat.app.login.handshake import GreetedChannel
@@ -16,6 +18,7 @@ from lanchat.app.login.trust import Candidate, found_candidate, found_view, judg
 from lanchat.discovery.browse import discover
 from lanchat.discovery.listing import DiscoveredServer
 from lanchat.platform.network.interfaces import is_own
+from lanchat.platform.network.own_end import is_trusted_end
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem
@@ -32,7 +35,7 @@ NAMED_MAX = 8
 
 class LoginStages:
     """Event loop's thread only. `known`: the server that was reached and is trusted; `looked_at`: one that waits for
-    a person's decision."""
+    a person's decision; `changed`: one that stands where a known one with another key did."""
 
     def __init__(self, profile: ProfileStore, options: DialOptions) -> None:
         """No server is known or looked at."""
@@ -40,6 +43,7 @@ class LoginStages:
         self.server: Server | None = None
         self.welcome: wire.Welcome | None = None
         self.looked_at: tuple[Candidate, str] | None = None
+        self.changed: tuple[Candidate, str] | None = None
         self._welcomed = asyncio.Event()
         self._profile = profile
         self._options = options
@@ -108,18 +112,22 @@ class LoginStages:
 
     # --- Connecting -------------------------------------------------------------------------------------------------
 
-    async def look(self, candidate: Candidate, timeout: float, *, accept: bool) -> Server:
-        """Connect, compare, and greet a server that is trusted or, with `accept`, new. Raises CommandError,
-        ServerRefusal, ChannelClosed, LocalStoreError."""
+    async def look(self, candidate: Candidate, timeout: float, *, accept: bool, accept_own: bool = False) -> Server:
+        """Connect, compare, and greet a server that is trusted or, with `accept`, new; with `accept_own`, new on this
+        computer. Raises CommandError, ServerRefusal, ChannelClosed, LocalStoreError."""
         self.forget()
         candidate, channel = await self._open_one(candidate, timeout)
         fingerprint = channel.fingerprint
         assert fingerprint is not None
         try:
             trust = judge(self._profile, candidate, fingerprint)
-        except BaseException:
+        except BaseException as error:
             channel.abort()
+            if isinstance(error, ChangedIdentity):
+                self.changed = (candidate, fingerprint)
+                error.server = server_view(candidate, fingerprint, Trust.CHANGED)
             raise
+        accept = accept or (accept_own and is_trusted_end(channel.own, channel.peer))
         if trust is Trust.NEW and not accept:
             channel.abort()
             self.looked_at = (candidate, fingerprint)
@@ -178,7 +186,10 @@ class LoginStages:
             return
         if self.looked_at is None:
             raise CommandError(ErrorKind.INVALID, Problem.NO_SERVER_TO_ACCEPT)
-        candidate, shown = self.looked_at
+        await self._accept(self.looked_at, fingerprint, timeout)
+
+    async def _accept(self, looked_at: tuple[Candidate, str], fingerprint: str, timeout: float) -> None:
+        candidate, shown = looked_at
         if shown != fingerprint:
             raise other_identity(candidate.name)
         candidate, channel = await self._open_one(candidate, timeout)
@@ -186,6 +197,17 @@ class LoginStages:
             channel.abort()
             raise other_identity(candidate.name)
         await self._greet(candidate, channel)
+
+    async def start_anew(self, fingerprint: str, timeout: float) -> None:
+        """A person compared the words of the server that stands in the place of a known one. Raises as `look`; then
+        the known one is still expected there."""
+        if self.changed is None:
+            raise CommandError(ErrorKind.INVALID, Problem.NO_SERVER_TO_ACCEPT)
+        candidate, shown = self.changed
+        await self._accept((replace(candidate, expected="", also=()), shown), fingerprint, timeout)
+        assert self.known is not None
+        self._profile.replace_others(self.known)
+        self.changed = None
 
     # --- The open connection ------------------------------------------------------------------------------------------
 
@@ -218,7 +240,7 @@ class LoginStages:
     def forget(self) -> None:
         """Another server is meant from now on, or none: nothing of this one is answered, and no log-in goes there."""
         self.hang_up()
-        self.known = self.server = self.welcome = self.looked_at = None
+        self.known = self.server = self.welcome = self.looked_at = self.changed = None
 
     def hang_up(self) -> None:
         """Close what is open before log-in."""

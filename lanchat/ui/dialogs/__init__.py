@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lanchat.app.api import Line, Person, RoomView
+from lanchat.app.api import Line, Person, RoomView, Server
 from lanchat.core.policy import Policy
 from lanchat.i18n import _
 from lanchat.ui.kit.toolkit import Toolkit
@@ -95,11 +95,11 @@ def devices(tools: Toolkit, chat: Chat) -> None:
     DevicesDialog(tools, chat)
 
 
-def server(tools: Toolkit, chat: Chat) -> None:
-    """The server's identity."""
+def server(tools: Toolkit, chat: Chat, open_copy: Callable[[Server | None], None]) -> None:
+    """The server's identity; `open_copy` shows what is kept of one that it has replaced, or with None its own again."""
     from lanchat.ui.dialogs.window import ServerDialog
 
-    ServerDialog(tools, chat)
+    ServerDialog(tools, chat, open_copy)
 
 
 def policy(tools: Toolkit, chat: Chat, policy: Policy) -> None:

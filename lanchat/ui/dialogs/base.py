@@ -60,6 +60,8 @@ class Dialog:
         window, root = self.window, self.tools.root
         window.protocol("WM_DELETE_WINDOW", self.close)
         window.bind("<Escape>", lambda event: self.close())
+        for key in ("<Return>", "<KP_Enter>"):
+            window.bind(key, self._return)
         window.update_idletasks()
         width, height = window.winfo_reqwidth(), window.winfo_reqheight()
         x = root.winfo_rootx() + (root.winfo_width() - width) // 2
@@ -71,6 +73,11 @@ class Dialog:
         window.wait_visibility()
         window.grab_set()
         self.first().focus_force()
+
+    def _return(self, event: "tk.Event[tk.Misc]") -> None:
+        """The default button, from wherever Return has no meaning of its own (a box, the dialog itself)."""
+        if self._main and (event.widget is self.window or isinstance(event.widget, ttk.Checkbutton)):
+            self._main.invoke()
 
     def close(self) -> None:
         """Takes the window away; the keyboard goes back to where it was."""

@@ -4,9 +4,10 @@ import tkinter.ttk as ttk
 from collections.abc import Callable
 
 from lanchat.app import api
+from lanchat.app.api import Server
 from lanchat.core.policy import Policy
 from lanchat.i18n import _
-from lanchat.protocol.text.identity import make_invite, parse_invite_untrusted
+from lanchat.protocol.text.identity import parse_invite_untrusted
 from lanchat.ui.dialogs.base import Confirm, Dialog, key_line
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.styles import ControlStyle
@@ -20,9 +21,11 @@ from lanchat.wording.policy import fixed_lines
 class ServerDialog(Dialog):
     """Who the server is; its words, for colleagues who compare them, and a link that brings them here."""
 
-    def __init__(self, tools: Toolkit, chat: Chat) -> None:
-        """Opens the dialog on the model's server; there may be none yet."""
+    def __init__(self, tools: Toolkit, chat: Chat, open_copy: Callable[[Server | None], None]) -> None:
+        """Opens the dialog on the model's server; there may be none yet. `open_copy`: shows what is kept of a server
+        that another one has replaced; None: back to the present server."""
         self.title = _("About the server")
+        self._open_copy = open_copy
         super().__init__(tools, chat)
 
     def build(self) -> None:
@@ -40,9 +43,28 @@ class ServerDialog(Dialog):
         self.text(
             _("The server reads what it stores: messages are not hidden from whoever runs it."), ControlStyle.MUTED
         )
-        self._link = server.invite or make_invite(server.host, server.port, server.fingerprint)
+        self._link = server.invite
         self.close_button()
-        self.tools.button(self.buttons, _("Copy invite link"), self._copy, ControlStyle.PLAIN, "copy").pack(side="left")
+        if server.invite:
+            copy = self.tools.button(self.buttons, _("Copy invite link"), self._copy, ControlStyle.PLAIN, "copy")
+            copy.pack(side="left")
+        self.read(api.ListReplacedCommand(), lambda replaced: self._offer_copies(server, replaced))
+
+    def _offer_copies(self, present: Server, replaced: list[Server]) -> None:
+        """Ways to the messages that were received before somebody started anew, and from there back."""
+        if any(server.fingerprint == present.fingerprint for server in replaced):
+            self._add_way(_("Back to the present server"), None)
+        for server in replaced:
+            if server.fingerprint != present.fingerprint:
+                name = glyphs.one_line(server.name, 40)
+                self._add_way(_("Read the old messages of the server {name}").format(name=name), server)
+
+    def _add_way(self, text: str, server: Server | None) -> None:
+        def go() -> None:
+            self.close()
+            self._open_copy(server)
+
+        self.tools.button(self.body, text, go, ControlStyle.LINK).pack(anchor="w")
 
     def _copy(self) -> None:
         self.window.clipboard_clear()

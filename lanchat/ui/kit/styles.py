@@ -72,7 +72,13 @@ class Styles:
         self._images: list[ImageTk.PhotoImage] = []
         self._known: set[str] = set()
         # The class bindings of ttkbootstrap take the space bar from buttons; people who use the keyboard expect it.
-        root.bind_class("TButton", "<Key-space>", lambda event: root.tk.call(str(event.widget), "invoke"))
+        for key in ("<Key-space>", "<Return>", "<KP_Enter>"):
+            root.bind_class("TButton", key, self._press)
+
+    def _press(self, event: "tk.Event[tk.Misc]") -> str:
+        """The button that has the keyboard, and not the default one as well."""
+        self._root.tk.call(str(event.widget), "invoke")
+        return "break"
 
     def use(self, palette: Palette) -> None:
         """Everything has this palette from now on."""

@@ -1,7 +1,8 @@
 """From an empty window to a logged-in account: finding a server, judging its identity, log-in. No Tk.
 
 `WindowPage` is what the window shows. Nothing that a person types is sent before the server's identity was accepted; a
-server whose key changed ends in `WindowPage.CHANGED`, from which there is only the way back.
+server whose key changed ends in `WindowPage.CHANGED`, from which the way leads back, or on when its words were
+compared.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from lanchat.wording.problems import details_text, error_text
 _SEARCH_S = 3.0
 _SEARCH_AGAIN_MS = 1500
 _RETRY_MS = 3000
+_ALONE_MS = 1000  # others of the same network answer within milliseconds of the first
 _ROUNDS_KEPT = 3  # a server that so many searches in a row did not find is taken off the list
 _SERVERS_MAX = 200  # beside the known ones: anybody on the network can announce servers
 # Which field a refusal is about.
@@ -61,6 +63,8 @@ class LoginFlow:
         self._searching = False
         self._left_out = False
         self._typed = False  # what is connected to was typed or pasted, not found
+        self._takes_only = False  # the only server that is found is connected to without a click
+        self._first_account = False  # the account that is being created is the server's first
         self._changed = changed
         self._later = later
         self._wishes = LaunchOptions()
@@ -77,6 +81,7 @@ class LoginFlow:
             self._go(WindowPage.CHAT)
             self._return()
         else:
+            self._takes_only = True
             self.show_servers()
 
     def _return(self) -> None:
@@ -89,7 +94,7 @@ class LoginFlow:
 
     def _not_returned(self, error: CommandError) -> None:
         if error.kind is ErrorKind.IDENTITY:
-            self._refuse_identity(error_text(error))
+            self._refuse_identity(error_text(error), error)
         elif error.kind is ErrorKind.REFUSED:
             self._refused(error)
         elif error.kind is ErrorKind.LOCAL or error.kind is ErrorKind.INVALID:
@@ -205,7 +210,21 @@ class LoginFlow:
                 del model.servers[loser], model.seen[loser]
         model.servers[key] = server
         model.seen[key] = model.round
+        if len(model.servers) == 1:
+            self._later(_ALONE_MS, self._take_only)
         return WindowPart.ENTRY
+
+    def _take_only(self) -> None:
+        """There is nothing to choose from one server."""
+        model, found = self.model, self.model.listed()
+        if not self._takes_only or len(found) != 1 or found[0].trust is Trust.CHANGED:
+            return
+        if model.page is WindowPage.SERVERS and not (model.busy or model.error):
+            self.choose(found[0])
+
+    def leave_choice(self) -> None:
+        """A person has begun to choose a server: none is taken without a click any more."""
+        self._takes_only = False
 
     def servers_left_out(self) -> WindowPart:
         """The search that goes on heard of more servers than it lists."""
@@ -222,6 +241,7 @@ class LoginFlow:
         """Connects to a typed address or an invite link (or, both empty, to what discovery finds). `name`: what the
         search said that it is called."""
         address = tidy_address(address)
+        self.leave_choice()
         self._typed = bool(address) and not name
         if self._typed:
             self.model.address = address
@@ -230,7 +250,9 @@ class LoginFlow:
             return
         invite = address if is_invite(address) else ""
         wishes = self._wishes
-        command = api.ConnectCommand("" if invite else address, invite, fingerprint, wishes.accept_new, name=name)
+        command = api.ConnectCommand(
+            "" if invite else address, invite, fingerprint, wishes.accept_new, name=name, accept_own=True
+        )
         shown = name or (parse_invite_untrusted(invite).host if invite else address)
         self._busy(_("Connecting to {server}…").format(server=shown or _("the server")))
         self._dispatcher.ask(command, self._connected, self._not_connected)
@@ -239,7 +261,7 @@ class LoginFlow:
         # A link that somebody pasted may be another server's: that is no sign that a known one has another key.
         linked = self._typed and is_invite(self.model.address) and not isinstance(error, ChangedIdentity)
         if error.kind is ErrorKind.IDENTITY and not linked:
-            self._refuse_identity(error_text(error))
+            self._refuse_identity(error_text(error), error)
             return
         field = FieldName.ADDRESS if self._typed else None
         self._failed(error, field)
@@ -260,10 +282,18 @@ class LoginFlow:
                 api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_connected
             )
 
-    def _refuse_identity(self, reason: str = "") -> None:
-        """The key is another one than it was: there is no way on from here."""
-        self._dispatcher.ask(api.DisconnectCommand())
+    def _refuse_identity(self, reason: str = "", error: CommandError | None = None) -> None:
+        """The key is another one than it was: nothing goes on by itself."""
+        self.model.anew = error.server if isinstance(error, ChangedIdentity) and self.policy.server is None else None
         self._go(WindowPage.CHANGED, error=reason)
+
+    def start_anew(self) -> None:
+        """A person compared the words of the server that stands in the place of a known one."""
+        server = self.model.anew
+        if server is None or self.model.busy:
+            return
+        self._busy(_("Checking the server…"))
+        self._dispatcher.ask(api.StartAnewCommand(server.fingerprint), self._offered, self._failed)
 
     def accept(self) -> None:
         """A person compared the words of the server's fingerprint and trusts it."""
@@ -283,6 +313,17 @@ class LoginFlow:
             self._dispatcher.ask(api.WaitLiveCommand(timeout=3600.0), None, self._not_live)
         else:
             self._go(WindowPage.REGISTER if self.is_first else WindowPage.LOGIN)
+
+    def open_copy(self, server: Server | None) -> None:
+        """Shows what is kept of a server that another one has replaced; None: back to the present server."""
+        self._dispatcher.close()
+        self._dispatcher = self._new_dispatcher()
+        self.model.offer = self.model.server = None
+        self._go(WindowPage.CHAT)
+        if server is None:
+            self._return()
+        else:
+            self._dispatcher.ask(api.ConnectCommand(fingerprint=server.fingerprint), None, self._not_returned)
 
     def decline(self) -> None:
         """Back to the list; the connection ends."""
@@ -312,6 +353,7 @@ class LoginFlow:
             self._problem(*problem)
             return
         self.model.user = tidy_name(form.user, joiners=False)
+        self._first_account = self.is_first
         self._busy(_("Creating the account…"))
         command = api.RegisterCommand(
             form.user.strip(),
@@ -322,9 +364,16 @@ class LoginFlow:
             form.remember,
             form.setup_code.strip(),
         )
-        self._dispatcher.ask(command, self._logged_in, self._failed)
+        self._dispatcher.ask(command, self._registered, self._failed)
 
     def _logged_in(self, account: api.Account) -> None:
+        self._go(WindowPage.CHAT)
+
+    def _registered(self, account: api.Account) -> None:
+        self._go(WindowPage.INVITE if self._first_account else WindowPage.CHAT)
+
+    def enter_chat(self) -> None:
+        """From the page for others to the conversation."""
         self._go(WindowPage.CHAT)
 
     def recover(self, user: str) -> None:

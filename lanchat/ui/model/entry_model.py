@@ -18,6 +18,7 @@ class WindowPage(enum.Enum):
     REGISTER = enum.auto()
     RECOVER = enum.auto()
     RECOVER_CODE = enum.auto()
+    INVITE = enum.auto()
     CHAT = enum.auto()
 
 
@@ -56,6 +57,7 @@ class LoginModel(msgspec.Struct):
     address: str = ""
     seen: dict[tuple[str, str, int], int] = {}
     round: int = 0
+    anew: Server | None = None  # what stands in the place of a known server, and may be started anew with
 
     def listed(self) -> list[Server]:
         """The servers found, each once, best way to it first."""

@@ -146,13 +146,15 @@ class FormPage:
         return check
 
     def submit(self, text: str, command: Callable[[], None], icon: str = "") -> ttk.Button:
-        """The button of the form, with what is wrong above it; Return in any field does the same."""
+        """The button of the form, with what is wrong above it; Return in any field or box does the same."""
         self._says.pack(anchor="w")
         button = self.tools.button(self.body, text, command, ControlStyle.ACCENT, icon)
         button.pack(fill="x", pady=(self.tools.px(6), self.tools.px(6)))
         self._buttons.append(button)
         for field in self._fields:
             field.on_return(command)
+        for check in self._checks:
+            check.on_return(command)
         return button
 
     def link(self, master: tk.Misc, text: str, command: Callable[[], None]) -> ttk.Button:

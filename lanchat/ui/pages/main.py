@@ -4,7 +4,7 @@ import tkinter as tk
 from collections.abc import Callable
 from typing import Protocol
 
-from lanchat.app.api import RoomView
+from lanchat.app.api import RoomView, Server
 from lanchat.core.policy import Policy
 from lanchat.ui import dialogs
 from lanchat.ui.about import open_about
@@ -38,6 +38,9 @@ class WindowCommands(Protocol):
 
     def resize_text(self, step: int | None) -> None:
         """Larger (1) or smaller (-1) text; None: the usual size."""
+
+    def open_copy(self, server: Server | None) -> None:
+        """Shows what is kept of a server that another one has replaced; None: back to the present server."""
 
     def quit(self) -> None:
         """Ends the program: what was chosen and not sent is kept."""
@@ -101,7 +104,7 @@ class MainPage:
             Action.PROFILE: lambda: dialogs.profile(tools, chat),
             Action.PASSWORD: lambda: dialogs.password(tools, chat),
             Action.DEVICES: lambda: dialogs.devices(tools, chat),
-            Action.SERVER: lambda: dialogs.server(tools, chat),
+            Action.SERVER: lambda: dialogs.server(tools, chat, shell.open_copy),
             Action.LANGUAGE: shell.switch_language,
             Action.THEME: shell.switch_theme,
             Action.POLICY: lambda: dialogs.policy(tools, chat, shell.policy),

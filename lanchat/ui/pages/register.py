@@ -20,7 +20,8 @@ class RegisterPage(FormPage):
     def build(self) -> None:
         """An invite code and a set-up code have fields only where the server asks for them."""
         server, px = self.model.server, self.tools.px
-        self.heading(_("Create an account"), _("on {server}").format(server=server.name) if server else "")
+        below = _("Server: {name}").format(name=server.name) if server else ""
+        self.heading(_("Set up this server") if self.flow.is_first else _("Create an account"), below)
         if self.flow.is_first:
             self._explain_first_account()
         grid = ttk.Frame(self.body)
@@ -46,17 +47,22 @@ class RegisterPage(FormPage):
         hint = _("The e-mail address is only used when you forget your password.")
         self.tools.label(self.body, hint, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
         self._remember = self.checkbox(_("Stay logged in on this computer"), True)
-        self.submit(_("Create the account"), self._register)
-        self.tools.button(self.body, _("Back"), lambda: self.flow.turn_to(WindowPage.LOGIN), ControlStyle.LINK).pack(
-            anchor="w"
-        )
+        self.submit(_("Create the administrator") if self.flow.is_first else _("Create the account"), self._register)
+        self.link(self.body, _("Back"), self._back).pack(anchor="w")
 
     def _explain_first_account(self) -> None:
-        text = _("This server has no account yet. The first one is its administrator's.")
+        text = _("This server has no account yet. Create the first one: it is the administrator's.")
         if self.flow.needs_setup_code:
-            where = _("The set-up code stands in the server's window, and in its log.")
+            where = _("The set-up code is shown in the server's window and by \u201clanchat-server status\u201d.")
             text = f"{text} {where}"
         self.tools.label(self.body, text, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
+
+    def _back(self) -> None:
+        """Where there is no account, nobody can log in."""
+        if self.flow.is_first:
+            self.flow.decline()
+        else:
+            self.flow.turn_to(WindowPage.LOGIN)
 
     def focus(self) -> None:
         """The keyboard goes to the user name, also when it is filled in."""

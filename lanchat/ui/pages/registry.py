@@ -45,7 +45,7 @@ def make(
         from lanchat.ui.pages.main import MainPage
 
         return MainPage(tools, master, chat, shell)
-    from lanchat.ui.pages import identity, login, recover, register, servers
+    from lanchat.ui.pages import identity, invite, login, recover, register, servers
 
     views = {
         WindowPage.SERVERS: servers.ServersPage,
@@ -53,6 +53,7 @@ def make(
         WindowPage.CHANGED: identity.ChangedPage,
         WindowPage.LOGIN: login.LoginPage,
         WindowPage.REGISTER: register.RegisterPage,
+        WindowPage.INVITE: invite.InvitePage,
         WindowPage.RECOVER: recover.RecoverPage,
         WindowPage.RECOVER_CODE: recover.RecoverCodePage,
     }

@@ -1,15 +1,19 @@
 """The first page: servers that were found, and a field for an address or an invite link."""
 
+import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Hashable
 
 from lanchat.i18n import _
+from lanchat.protocol.datagram.beacon import DISCOVERY_PORT
+from lanchat.protocol.text.identity import DEFAULT_PORT
 from lanchat.ui.kit.fields.field_problems import FieldName
 from lanchat.ui.kit.styles import ControlStyle
+from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.roster import ServerRowKey, server_rows
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.model.parts import WindowPart
-from lanchat.ui.pages.card import FormPage
+from lanchat.ui.pages.card import WIDTH, FormPage
 from lanchat.wording.policy import fixed_lines
 
 
@@ -27,8 +31,9 @@ class ServersPage(FormPage):
     def _build_choice(self) -> None:
         tools, px = self.tools, self.tools.px
         self.heading(_("Choose a server"))
-        box = ttk.Frame(self.body, style=ControlStyle.FIELD_FRAME.value, padding=px(4))
+        box = self._box = ttk.Frame(self.body, style=ControlStyle.FIELD_FRAME.value, padding=px(4))
         box.pack(fill="both", expand=True)
+        self._checks_shown = _CheckList(tools, self.body)
         self._list = RowList(box, tools.kit, tools.images, tools.palette.field, two_lines=True)
         self._list.canvas.configure(height=px(160))
         self._list.frame.pack(fill="both", expand=True)
@@ -42,6 +47,7 @@ class ServersPage(FormPage):
             hint=_("An address like 192.168.1.10, or an invite link that begins with lanchat://"),
         )
         self._tried = self.model.address
+        self._address.on_change(self.flow.leave_choice)
         self.submit(_("Connect"), self._connect)
 
     def focus(self) -> None:
@@ -80,7 +86,21 @@ class ServersPage(FormPage):
                 self._address.set(self._tried)
         super().update(part)
         self._list.show(server_rows(self.model.listed()))
+        self._show_checks(self.flow.policy.discovery and self.model.searched and not self.model.servers)
         self._found.configure(text=self._search_text())
+
+    def _show_checks(self, shown: bool) -> None:
+        """What to look at stands in the place of a list that stays empty."""
+        checks, box = self._checks_shown.frame, self._box
+        if shown == bool(checks.winfo_manager()):
+            return
+        come, go = (checks, box) if shown else (box, checks)
+        come.pack(fill="both", expand=True, before=go)
+        go.pack_forget()
+        if shown:
+            self._found.pack_configure(before=checks)
+        else:
+            self._found.pack_configure(after=box)
 
     def _search_text(self) -> str:
         if not self.flow.policy.discovery:
@@ -97,4 +117,29 @@ class ServersPage(FormPage):
             return _("Click the server that you want. The search goes on.")
         if not self.model.searched:
             return _("Looking for servers on your network…")
-        return _("No server found so far; the search goes on. In another network type its address below.")
+        return _("No server found so far; the search goes on. What to check:")
+
+
+class _CheckList:
+    """What to look at when no server is found."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc) -> None:
+        """The caller places `frame`."""
+        self.frame = ttk.Frame(master)
+        for text in _checks():
+            row = ttk.Frame(self.frame)
+            row.pack(fill="x", pady=(0, tools.px(5)))
+            mark = tools.picture(row, "square", 12, tools.palette.muted, tools.palette.surface)
+            mark.pack(side="left", anchor="n", padx=(0, tools.px(8)), pady=(tools.px(2), 0))
+            tools.label(row, text, ControlStyle.TEXT, WIDTH - 26).pack(side="left", anchor="w")
+
+
+def _checks() -> tuple[str, ...]:
+    firewall = _("Firewall of the server's computer: it lets in TCP and UDP port {port}, and UDP port {search}.")
+    return (
+        _("Server: it runs, on a computer that is switched on."),
+        _("Network: this computer and the server are in the same one. A guest Wi-Fi or a VPN separates them."),
+        firewall.format(port=DEFAULT_PORT, search=DISCOVERY_PORT),
+        _("Another network: type the server's address below, or paste its invite link."),
+        _("No server yet: start \u201cLAN Chat Server\u201d on a computer that stays on."),
+    )

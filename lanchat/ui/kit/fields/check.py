@@ -2,6 +2,7 @@
 
 import tkinter as tk
 import tkinter.ttk as ttk
+from collections.abc import Callable
 
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
@@ -14,6 +15,16 @@ class Check:
         """The caller places `widget`."""
         self._ticked = tk.BooleanVar(master, ticked)
         self.widget = ttk.Checkbutton(master, text=text, variable=self._ticked, style=ControlStyle.CHECK.value)
+
+    def on_return(self, command: Callable[[], object]) -> None:
+        """Return and Enter of the keypad run this command; the space bar ticks."""
+
+        def run(_event: "tk.Event[tk.Misc]") -> str:
+            command()
+            return "break"
+
+        for sequence in ("<Return>", "<KP_Enter>"):
+            self.widget.bind(sequence, run)
 
     def get(self) -> bool:
         """Whether it is ticked."""

@@ -105,9 +105,14 @@ class Field:
         self._text.on_change(changed)
 
     def on_return(self, command: Callable[[], object]) -> None:
-        """Return and Enter of the keypad run this command instead of the one before."""
+        """Return and Enter of the keypad run this command instead of the one before, and nothing else."""
+
+        def run() -> str:
+            command()
+            return "break"
+
         for sequence in ("<Return>", "<KP_Enter>"):
-            self.on_key(sequence, command)
+            self.on_key(sequence, run)
 
     def on_key(self, sequence: str, command: Callable[[], object]) -> None:
         """This key runs the command instead of the one before, after `on_change` of the text that stands there: keys
