@@ -57,11 +57,11 @@ class TextEditor:
         self._mirror = Mirror(self.text, CHARACTERS_MAX)
         self._history = UndoHistory()
         self.pasting = False
-        self._bind()
+        self._bind(master)
 
-    def _bind(self) -> None:
+    def _bind(self, master: tk.Misc) -> None:
         text = self.text
-        text.bind("<<Modified>>", self._modified)
+        text.bind("<<Modified>>", lambda event: self._tell_change())
         text.bind("<<Paste>>", self._paste)
         text.bind("<<PasteSelection>>", self._paste_selection)
         text.bind("<<Copy>>", lambda event: self._copy())
@@ -70,6 +70,10 @@ class TextEditor:
         text.bind("<<Redo>>", lambda event: self._redo())
         text.bind("<<SelectAll>>", lambda event: self._select_all())
         text.bind("<Key>", self._key)
+        # `master` never has the keyboard: its binding runs after what Tk does with a key that comes to the field.
+        own, kind, *outer = text.bindtags()
+        text.bindtags((own, kind, str(master), *outer))
+        master.bind("<Key>", lambda event: self._tell_change())
 
     # The text
 
@@ -84,9 +88,8 @@ class TextEditor:
 
     def change_to(self, text: str) -> None:
         """Another text in one step, which undo takes back; the cursor is at its end."""
-        self._record()
         self._replace(text, len(text))
-        self._record()
+        self._tell_change()
 
     def _replace(self, text: str, cursor: int) -> None:
         """Changes only what differs: a text may have thousands of pictures."""
@@ -122,6 +125,7 @@ class TextEditor:
         self._mirror.delete(start, end)
         self._put(text)
         self.text.see("insert")
+        self._tell_change()
 
     def _selected(self) -> tuple[int, int]:
         """The places that are selected: from, up to."""
@@ -189,28 +193,29 @@ class TextEditor:
 
     # Changes
 
-    def _modified(self, event: "tk.Event[tk.Misc]") -> None:
-        if not self.text.edit_modified():
-            return
-        self.text.edit_modified(False)
-        self._record()
-        self._changed()
+    def _tell_change(self) -> None:
+        """At once after each key: Tk tells of a change when it has handled all keys that wait, and by then another room
+        may be open. What Tk does without a key is told of later, by its own event."""
+        if self.text.edit_modified():
+            self.text.edit_modified(False)
+            self._record()
+            self._changed()
 
     def _record(self) -> None:
         self._history.changed(TextSnapshot(self.get(), len(self._mirror.text(0, self._mirror.at_cursor()))))
 
     def _undo(self) -> str:
-        # Tk tells of changes later; a quick hand is faster.
-        self._record()
+        self._tell_change()
         return self._go(self._history.undo())
 
     def _redo(self) -> str:
-        self._record()
+        self._tell_change()
         return self._go(self._history.redo())
 
     def _go(self, snapshot: TextSnapshot | None) -> str:
         if snapshot is not None:
             self._replace(snapshot.text, snapshot.cursor)
+            self._tell_change()
         return "break"
 
     def _key(self, event: "tk.Event[tk.Misc]") -> str | None:
@@ -243,12 +248,10 @@ class TextEditor:
 
     def _take(self, pasted: str) -> None:
         """What comes from elsewhere; one step of undo."""
-        self._record()
         if len(pasted) > CHARACTERS_MAX:
             self._too_long(pasted)
         else:
             self.insert(clean_text(pasted))
-            self._record()
 
     def _copy(self) -> str:
         if self.text.tag_ranges("sel"):
@@ -265,4 +268,5 @@ class TextEditor:
         if self.text.tag_ranges("sel"):
             self._copy()
             self._mirror.delete(*self._selected())
+            self._tell_change()
         return "break"

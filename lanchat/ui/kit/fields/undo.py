@@ -5,7 +5,7 @@ import msgspec
 _STEPS_MAX = 200
 _CHARACTERS_MAX = 400_000  # in all steps together
 _TYPING = 20  # characters that are taken back in one step
-_KEYS = 3  # characters that somebody may type before the change is noticed
+_KEYS = 3  # characters of one key: an emoji has several
 
 
 class TextSnapshot(msgspec.Struct, frozen=True):
