@@ -12,7 +12,6 @@ an instance for both binds one socket that hears the other interfaces, too. Both
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -29,6 +28,7 @@ from zeroconf import (
 )
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
+from lanchat.discovery.mdns_sockets import limit_to_own_interface
 from lanchat.platform.network.interfaces import (
     RESCAN_INTERVAL,
     Interface,
@@ -61,11 +61,6 @@ _USABLE_TIMEOUT = 5.0
 _USABLE_PAUSE = 0.1
 
 _PORT = 5353
-# More than the datagrams that a socket's buffer holds; a flood does not keep this loop going.
-_DISCARDED_MAX = 10_000
-# From linux/in.h and linux/in6.h; Python has no names for them.
-_IP_MULTICAST_ALL = 49
-_IPV6_MULTICAST_ALL = 29
 
 
 class MdnsEndpoint(msgspec.Struct, frozen=True):
@@ -115,7 +110,7 @@ class _Stations:
         self._serve = serve
         self._on_trouble = on_trouble
         self._running: dict[MdnsEndpoint, asyncio.Task[None]] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], MdnsEndpoint] = {}
         self._troubled: set[MdnsEndpoint] = set()
 
     def reconcile(self, interfaces: Sequence[Interface]) -> None:
@@ -124,24 +119,36 @@ class _Stations:
         for place, task in list(self._running.items()):
             if task.done() or place not in wanted:
                 del self._running[place]
-                self._leave(task)
+                self._leave(task, place)
         for place in wanted - self._running.keys():
-            self._running[place] = asyncio.create_task(self._run(place))
+            self._running[place] = asyncio.create_task(self._run(place, self._predecessors(place)))
+
+    def _predecessors(self, place: MdnsEndpoint) -> list[asyncio.Task[None]]:
+        """What is still being closed on the same interface, which had other addresses."""
+        return [
+            task
+            for task, old in self._leaving.items()
+            if (old.interface.index, old.version) == (place.interface.index, place.version)
+        ]
 
     async def close(self) -> None:
-        for task in self._running.values():
-            self._leave(task)
+        for place, task in self._running.items():
+            self._leave(task, place)
         self._running.clear()
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=CLOSE_TIMEOUT)
 
-    def _leave(self, task: asyncio.Task[None]) -> None:
+    def _leave(self, task: asyncio.Task[None], place: MdnsEndpoint) -> None:
         task.cancel()
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._leaving[task] = place
+        task.add_done_callback(self._leaving.pop)
 
-    async def _run(self, place: MdnsEndpoint) -> None:
+    async def _run(self, place: MdnsEndpoint, predecessors: Sequence[asyncio.Task[None]]) -> None:
+        """Not before its predecessors are closed: it would take their last answers for those of another server with
+        the same name."""
         try:
+            if predecessors:
+                await asyncio.wait(predecessors)
             async with _station(place) as station:
                 await self._serve(station, place)
         except Exception as error:  # sockets, python-zeroconf's own, time-outs: nothing here may stop the program
@@ -207,7 +214,7 @@ async def _station(place: MdnsEndpoint) -> AsyncIterator[AsyncZeroconf]:
     chosen = [interface.address] if place.version is IPVersion.V4Only else [interface.index]
     station = AsyncZeroconf(zc=_Answerer(interfaces=chosen, ip_version=place.version))
     try:
-        _limit_to_own_interface(station.zeroconf)
+        limit_to_own_interface(station.zeroconf, interface.index)
         await station.zeroconf.async_wait_for_start()
         station.zeroconf.async_add_listener(_Forgetter(station.zeroconf), None)
         yield station
@@ -231,39 +238,6 @@ async def _wait_until_usable(interface: Interface) -> None:
         else:
             return
         await asyncio.sleep(_USABLE_PAUSE)
-
-
-def _limit_to_own_interface(zeroconf: Zeroconf) -> None:
-    """Linux hands a multicast datagram to each socket on the port, whichever interface it joined the group on: an
-    instance would answer on another interface, and take its sister's announcement for a name clash.
-
-    SO_REUSEPORT, which the library needs for binding on other systems, goes as well: when only one socket wants a
-    multicast datagram, Linux gives it to any of those with this option.
-
-    Call before anything is read. What came in since the sockets were made is discarded: nobody can say on which
-    interface it was heard, and it is repeated.
-    """
-    if sys.platform == "linux":
-        for sock in _sockets(zeroconf):
-            sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)  # also IPv6's, which hears both
-            if sock.family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
-            _discard_received(sock)
-
-
-def _sockets(zeroconf: Zeroconf) -> list[socket.socket]:
-    """The sockets of an instance that has not read anything yet. The library names them in public only later, when it
-    reads already (`engine.readers`)."""
-    engine = zeroconf.engine
-    return [sock for sock in (engine._listen_socket, *engine._respond_sockets) if sock is not None]
-
-
-def _discard_received(sock: socket.socket) -> None:
-    sock.setblocking(False)
-    with contextlib.suppress(OSError):  # BlockingIOError: nothing is left
-        for _ in range(_DISCARDED_MAX):
-            sock.recv(1)
 
 
 class Announcer:

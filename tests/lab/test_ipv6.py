@@ -24,6 +24,12 @@ MESSAGES = 10
 def connect(lab: Lab, lan: Lan, number: int, *, private: bool = False) -> Computer:
     """A computer with fe80::<number> on eth0, and fd77::<number> when it is to have one of a private network."""
     computer = lab.computer()
+    plug(computer, lan, number, private=private)
+    return computer
+
+
+def plug(computer: Computer, lan: Lan, number: int, *, private: bool = False) -> None:
+    """One more network device, with the same addresses."""
     device = computer.new_device()
     lan.plug(computer, device)
     computer.ip(
@@ -32,7 +38,6 @@ def connect(lab: Lab, lan: Lan, number: int, *, private: bool = False) -> Comput
         *([f"address add fd77::{number}/64 dev {device} nodad"] if private else []),
         f"link set {device} up",
     )
-    return computer
 
 
 def drop_multicast_datagrams(lan: Lan) -> None:
@@ -82,6 +87,15 @@ class TestDiscovery:
         assert first_found(one, "use_zeroconf=False")["servers"] == [["Private", "Private", "::1", 4242, "probe"]]
         assert seek(two, 1.0)[0]["servers"] == []
 
+    def test_server_has_its_name_on_an_interface_added_later(self, lab: Lab) -> None:
+        lans = [lab.lan(), lab.lan()]
+        server = connect(lab, lans[0], 1)
+        clients = [connect(lab, lan, 9) for lan in lans]
+        serve(server, "Office", 4242, "rescan_interval=0.3")
+        assert seek_until(clients[0], bool, NOBODY) == [["Office", "Office", LINK_LOCAL, 4242, "zeroconf"]]
+        plug(server, lans[1], 2)
+        assert seek_until(clients[1], bool, NOBODY) == [["Office", "Office", "fe80::2%eth0", 4242, "zeroconf"]]
+
     def test_both_families_name_one_server_once(self, lab: Lab) -> None:
         lan = lab.lan()
         one, two = (connect(lab, lan, number, private=True) for number in (1, 2))
@@ -90,7 +104,7 @@ class TestDiscovery:
         serve(one, "Office", 4242)
         assert first_found(two)["servers"] == [["Office", "Office", "10.0.0.1", 4242, "probe"]]
         assert seek_until(two, bool, NOBODY) == [["Office", "Office", "10.0.0.1", 4242, "zeroconf"]]
-        assert len(seek(two, 2.0)[0]["servers"]) == 1
+        assert len(seek_until(two, bool, seconds=2.0)) == 1
 
 
 class Office:

@@ -523,7 +523,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/transport/driver.py": "_ROUNDS_MAX",
         "lanchat/app/login/entry.py": "NAMED_MAX",
         "lanchat/platform/network/interfaces.py": "INTERFACES_MAX",
-        "lanchat/discovery/mdns.py": "_DISCARDED_MAX",
+        "lanchat/discovery/mdns_sockets.py": "_DISCARDED_MAX",
         "ClientLimits": "older_pages_max unread_pages_max",
         "lanchat/discovery/probe.py": "UNICAST_MAX",
         "lanchat/app/rooms.py": "UNREAD_MAX",

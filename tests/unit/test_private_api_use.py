@@ -25,8 +25,8 @@ SCANNED = (*OURS, "db", "packaging")
 
 # (file, name): the test that fails when the library has changed.
 USES = {
-    ("lanchat/discovery/mdns.py", "_listen_socket"): "tests/unit/discovery/test_mdns_internals.py",
-    ("lanchat/discovery/mdns.py", "_respond_sockets"): "tests/unit/discovery/test_mdns_internals.py",
+    ("lanchat/discovery/mdns_sockets.py", "_listen_socket"): "tests/unit/discovery/test_mdns_internals.py",
+    ("lanchat/discovery/mdns_sockets.py", "_respond_sockets"): "tests/unit/discovery/test_mdns_internals.py",
     ("lanchat/platform/programs/interrupts.py", "_signal"): "tests/unit/platform/test_interrupts.py",
     ("lanchat/terminal/arguments.py", "argparse._"): "tests/unit/cli/test_grammar.py",
     ("lanchat/terminal/arguments.py", "argparse.ngettext"): "tests/unit/cli/test_grammar.py",
