@@ -106,12 +106,19 @@ class TestOnOneComputer:
         ]
 
     def test_both_of_two_servers_are_found(self, server: Child, other: Child, port: int) -> None:
-        found = asyncio.run(discover(0.7, discovery_port=port, use_zeroconf=False))
-        assert {(s.name, s.port) for s in found} == {("Here", 4242), ("There", 4243)}
+        def names() -> set[tuple[str, int]]:
+            found = asyncio.run(discover(0.7, discovery_port=port, use_zeroconf=False))
+            return {(server.name, server.port) for server in found}
+
+        wait_until(lambda: names() == {("Here", 4242), ("There", 4243)}, 8.0, "both are found")
 
     def test_each_server_is_reported_once(self, server: Child, port: int) -> None:
         reported: list[DiscoveredServer] = []
-        found = asyncio.run(discover(0.6, discovery_port=port, use_zeroconf=False, on_found=reported.append))
+
+        def search() -> list[DiscoveredServer]:
+            return asyncio.run(discover(0.6, discovery_port=port, use_zeroconf=False, on_found=reported.append))
+
+        found = wait_until(search, 8.0, "the server is found")
         assert reported == found
         assert len(found) == 1
 
@@ -275,14 +282,13 @@ class TestOnOneNetwork:
         one, two = computers
         serve(one, "Office", 4242)
         seek_until(two, bool, NOBODY)
-        gaps = []
-        for _ in range(3):  # each in a new process, which imports and opens everything; the computer may be busy
-            search = seek(two, 0.7)[0]
-            assert search["servers"] == [["Office", "Office", "10.77.0.1", 4242, "probe"]]
-            gaps.append(search["widest_gap"])
-            if gaps[-1] < 0.05:
+        found = [["Office", "Office", "10.77.0.1", 4242, "probe"]]
+        searches = []
+        for _ in range(10):  # each in a new process, which imports and opens everything; the computer may be busy
+            searches.append(seek(two, 0.7)[0])
+            if searches[-1]["servers"] == found and searches[-1]["widest_gap"] < 0.05:
                 return
-        raise AssertionError(f"the event loop was held up for {gaps} seconds")
+        raise AssertionError(searches)
 
     def test_two_servers_with_one_name_on_one_computer_are_found(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
@@ -290,7 +296,7 @@ class TestOnOneNetwork:
         seek_until(two, bool, NOBODY)
         serve(one, "Office", 4243, "key='second'")
         for client in (one, two):
-            probed = seek(client, 1.0, "use_zeroconf=False")[0]["servers"]
+            probed = seek_until(client, lambda rows: len(rows) == 2, "use_zeroconf=False")
             assert {(row[0], row[1], row[3]) for row in probed} == {
                 ("first", "Office", 4242),
                 ("second", "Office", 4243),
@@ -353,7 +359,7 @@ class TestOnOneNetwork:
     def test_loopback_server_is_announced_on_loopback_only(self, computers: tuple[Computer, Computer]) -> None:
         one, two = computers
         serve(one, "Private", 4242, "host='127.0.0.1'")
-        assert seek(one, 1.0, "stop_after_first=True")[0]["servers"][0][2] == "127.0.0.1"
+        assert first_found(one)["servers"][0][2] == "127.0.0.1"
         assert seek(two, 1.0)[0]["servers"] == []
 
 
@@ -365,7 +371,7 @@ def test_each_network_gets_its_reachable_address(lab: Lab) -> None:
     serve(server, "Office", 4242)
     for number, client in enumerate(clients, 1):
         expected = ["Office", "Office", f"10.{number}.0.1", 4242]
-        assert seek(client, 0.5, "use_zeroconf=False")[0]["servers"] == [[*expected, "probe"]]
+        assert seek_until(client, bool, "use_zeroconf=False") == [[*expected, "probe"]]
         assert seek_until(client, bool, NOBODY) == [[*expected, "zeroconf"]]
 
 
