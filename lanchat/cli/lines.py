@@ -1,6 +1,6 @@
 """Messages, rooms and people as rows: the JSON keys that scripts rely on, and the line that a person reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lanchat.app import api
@@ -61,14 +61,14 @@ def listen_row(line: api.Line, room: str, people: People) -> dict[str, Any]:
     return {"event": "message"} | message_row(line, room) | folded
 
 
-def message_text(line: api.Line) -> str:
+def message_text(line: api.Line, say: Callable[[str], str] = shown) -> str:
     """A message as a person reads it: the server's time (of this computer while it is not stored, of the other program
-    when it is imported), number, author, text, and what was said about it."""
+    when it is imported), number, author, text as `say` makes it harmless, and what was said about it."""
     number = f"#{line.seq}" if line.seq else _("(not stored yet)")
     if line.refused is not None:
         number = _("(refused)")
     reply = _(" (reply to #{number})").format(number=line.reply_to) if line.reply_to else ""
-    text = _("(deleted)") if line.deleted else shown(line.text)
+    text = _("(deleted)") if line.deleted else say(line.text)
     edited = _(" (edited)") if line.edited and not line.deleted else ""
     imported = _(" (imported)") if line.imported else ""
     moment = line.sent_at if line.imported else line.stored_at or line.sent_at

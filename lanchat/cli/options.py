@@ -232,7 +232,7 @@ def _search(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     _room(parser)
-    help = _("JSON Lines for .jsonl, .ndjson and .json, else text")
+    help = _("JSON Lines for .jsonl, .ndjson and .json, a web page for .html, else text")
     parser.add_argument("file", metavar="FILE", type=tidy_path, help=help)
 
 

@@ -18,6 +18,7 @@ TAB = 8
 _KEY = re.compile(r"[^\x00-\x1f\x7f]+|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[ -~]|\x1b[^\[O]|[^\x1b]", re.DOTALL)
 _PASTE, _PASTE_END = "\x1b[200~", "\x1b[201~"
 _SEQUENCE_MAX = 32
+_STYLE = re.compile("\x1b\\[[0-9;]*m")
 _WORD = re.compile(r"\w+")
 
 
@@ -39,8 +40,8 @@ def width_of(char: str) -> int:
 
 
 def rows_of(text: str, width: int) -> int:
-    """Rows that a printed text takes."""
-    return sum(len(picture("", line, 0, width).rows) for line in text.split("\n"))
+    """Rows that a printed text takes; codes for bold letters and the like take no place."""
+    return sum(len(picture("", line, 0, width).rows) for line in _STYLE.sub("", text).split("\n"))
 
 
 def picture(prompt: str, text: str, point: int, width: int, height: int = 0) -> LineDisplay:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.text.names import check_text, inert
 from lanchat.terminal.exits import FAILED
+from lanchat.terminal.harmless import harmless, indented
+from lanchat.terminal.styled import can_style, styled
 
 
 class OutputClosed(Exception):
@@ -79,6 +79,13 @@ class OutputWriter:
         self.as_json = as_json
         self._out = out if out is not None else sys.stdout
         self._err = err if err is not None else sys.stderr
+        self._styles: bool | None = None  # whether stdout takes bold letters; None: not asked yet
+
+    def say(self, text: str) -> str:
+        """Somebody's text as stdout may get it: on a terminal with bold and italic letters, else as `shown`."""
+        if self._styles is None:
+            self._styles = can_style(self._out)
+        return styled(text) if self._styles else shown(text)
 
     def row(self, values: Mapping[str, Any], text: str) -> None:
         """One line of data: `values` as JSON, or `text` for a person. Raises OutputClosed."""
@@ -134,8 +141,4 @@ def clock(moment: float) -> str:
 def shown(text: str) -> str:
     """Somebody's text as a terminal may get it: without control characters, and further lines indented, so that none
     of them passes for a line of ours."""
-    try:
-        check_text(text, len(text))
-    except ProtocolError:
-        text = inert(text, len(text))
-    return text.replace("\n", "\n    ")
+    return indented(harmless(text))

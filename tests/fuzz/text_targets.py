@@ -12,8 +12,8 @@ from lanchat.cli.options import parse
 from lanchat.protocol import limits
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text import cleaning as texts
-from lanchat.protocol.text import identity, names, reactions, search_words
-from lanchat.ui.kit.canvas.links import links
+from lanchat.protocol.text import identity, markup, names, reactions, search_words
+from lanchat.protocol.text.links import links
 from lanchat_server.cli import main
 from lanchat_server.core import recovery
 from lanchat_server.core.ports import StoreError
@@ -117,6 +117,25 @@ def _links(octets: bytes) -> None:
         assert last <= link.start < link.end <= len(text)
         assert not any(char.isspace() for char in text[link.start : link.end])
         last = link.end
+
+
+def _markup(octets: bytes) -> None:
+    """What is shown are parts of the text in their order, and what is left out are marks."""
+    text, last, left_out = _text(octets)[:20_000], 0, []
+    for paragraph in markup.paragraphs(text):
+        assert last <= paragraph.start <= paragraph.end <= len(text)
+        assert 0 <= paragraph.depth <= markup.DEPTH_MAX
+        for span in (*((paragraph.marker,) if paragraph.marker else ()), *paragraph.spans):
+            assert last <= span.start < span.end <= paragraph.end
+            left_out.append(text[last : span.start])
+            last = span.end
+        if paragraph.kind is not markup.ParagraphKind.CODE:
+            left_out.append(text[last : paragraph.end])
+        last = paragraph.end
+    assert last == len(text)
+    if "```" not in text:  # a fence names its language
+        assert set("".join(left_out)) <= set("*_`> \t\n"), "something was left out that is no mark"
+    assert len(markup.visible(text)) <= len(text)
 
 
 def _password(octets: bytes) -> None:
@@ -260,6 +279,12 @@ TARGETS = (
         _links,
         Never,
         _texts("(https://a.example/b_(c)), \u201chttp://[::1]/\u201d lanchat://h:1/#f https://a\u3092 'https://b.c/d'"),
+    ),
+    Target(
+        "markup",
+        _markup,
+        Never,
+        _texts("**b** _i_ `c` > q\n> *a **b***\n- x\n1) y\n```py\nz\n```\nhttps://a.example/(_b_).", "*_`" * 30),
     ),
     Target("password", _password, ProtocolError, _texts("correct horse", "пароль пароль", "\ud800" * 9, "x" * 512)),
     Target("code", _code, Never, _texts("12345678", "１２３４ ５６７８", "ABCD-EFGH-JKMN-PQRS", "abcd il0o", "٣")),

@@ -102,7 +102,9 @@ def test_unread_mark_ends_a_group() -> None:
 
 
 def scene() -> Scene:
-    return Scene(lambda entry: entry_block(entry, 800, kit(), 1, True, lambda: TODAY), lambda text: 10 * len(text))
+    return Scene(
+        lambda entry: entry_block(entry, 800, kit(), 1, True, lambda: TODAY), lambda style, text: 10 * len(text)
+    )
 
 
 def entries_of(lines: list[Line]) -> list[Entry]:
@@ -149,7 +151,7 @@ def test_unchanged_entries_are_not_laid_out_again() -> None:
         laid.append(entry.key)
         return entry_block(entry, 800, kit(), 1, True, lambda: TODAY)
 
-    view = Scene(lay, len)
+    view = Scene(lay, lambda style, text: len(text))
     lines = [line(seq) for seq in range(1, 101)]
     view.show(entries_of(lines))
     laid.clear()

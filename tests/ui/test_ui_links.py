@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanchat.protocol.text.cleaning import VISIBLE, kind
-from lanchat.ui.kit.canvas.links import links
+from lanchat.protocol.text.links import links
 from lanchat.ui.kit.canvas.wrap import wrap
 
 WIKI = "https://en.wikipedia.org/wiki/Mercury_(planet)"

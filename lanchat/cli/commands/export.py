@@ -6,10 +6,12 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NamedTuple
 
 from lanchat.app import api
 from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.session import CliSession
+from lanchat.cli.web_page import PAGE_END, message_article, page_head
 from lanchat.i18n import _, ngettext
 from lanchat.i18n.os_errors import os_error_text
 from lanchat.platform.disk.files import OutputFile, remove_drafts
@@ -18,7 +20,16 @@ from lanchat.terminal.output import OutputClosed, is_closed_pipe, shown
 from lanchat.terminal.prompts import in_daemon_thread
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+WEB_SUFFIXES = (".html", ".htm")
 PAGE = 200
+
+
+class _Form(NamedTuple):
+    """How messages are written: what one becomes, with its line break, and what stands before and behind them all."""
+
+    render: Callable[[api.Line], str]
+    begin: str = ""
+    end: str = ""
 
 
 async def export(session: CliSession) -> None:
@@ -62,12 +73,13 @@ async def _export(session: CliSession, destination: OutputFile) -> None:
     people = await session.people()
     name = room_name(room, people)
 
-    def as_json(line: api.Line) -> str:
-        return json.dumps(history_row(line, name, people), ensure_ascii=False)
-
-    wants_json = options.file.lower().endswith(JSON_SUFFIXES) or (to_stdout and options.json)
+    form = _Form(lambda line: message_text(line) + "\n")
+    if options.file.lower().endswith(JSON_SUFFIXES) or (to_stdout and options.json):
+        form = _Form(lambda line: json.dumps(history_row(line, name, people), ensure_ascii=False) + "\n")
+    elif options.file.lower().endswith(WEB_SUFFIXES):
+        form = _Form(message_article, page_head(name), PAGE_END)
     try:
-        written = await _write(session, room, destination, as_json if wants_json else message_text)
+        written = await _write(session, room, destination, form)
     except OSError as error:
         if to_stdout and is_closed_pipe(error):
             raise OutputClosed from None
@@ -80,16 +92,20 @@ async def _export(session: CliSession, destination: OutputFile) -> None:
         session.output.row({"room": name, "file": options.file, "messages": written}, text)
 
 
-async def _write(
-    session: CliSession, room: api.RoomView, destination: OutputFile, render: Callable[[api.Line], str]
-) -> int:
+async def _write(session: CliSession, room: api.RoomView, destination: OutputFile, form: "_Form") -> int:
     """In a thread: whoever reads from a pipe may be slow."""
+
+    async def put(text: str) -> None:
+        octets = text.encode("utf-8", "backslashreplace")
+        await in_daemon_thread(lambda: destination.stream.write(octets))
+
     written = 0
+    await put(form.begin)
     async for page in _pages(session, room.room):
-        octets = "".join(render(line) + "\n" for line in page).encode("utf-8", "backslashreplace")
-        await in_daemon_thread(lambda octets=octets: destination.stream.write(octets))  # type: ignore[misc]
+        await put("".join(form.render(line) for line in page))
         written += len(page)
         _show_progress(session, page[-1].seq or room.head, room.head)
+    await put(form.end)
     await in_daemon_thread(destination.finish)
     return written
 

@@ -1,6 +1,7 @@
 """`lanchat listen`: a room's history and then what comes, one event a line."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from lanchat.app import api
@@ -53,7 +54,7 @@ class EventView:
     def message(self, line: api.Line) -> None:
         """Event `message`, or a line on stdout. Raises MessageLimitReached after the last one of `count`."""
         values = listen_row(line, self._follower.name, self._follower.people)
-        self._output.row(values, message_text(line))
+        self._output.row(values, message_text(line, self._output.say))
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:
@@ -81,7 +82,7 @@ class EventView:
     def changed(self, change: api.LineChanged) -> None:
         """Event `edit`, `delete` or `reaction`, or a line on stdout."""
         author = user_name(change.by, self._follower.people)
-        values, text = change_row(change, author)
+        values, text = change_row(change, author, self._output.say)
         self._output.row(values | {"room": self._follower.name}, text)
 
     def _aside(self, values: dict[str, Any], text: str) -> None:
@@ -91,8 +92,8 @@ class EventView:
             self._output.note(text)
 
 
-def change_row(change: api.LineChanged, author: str) -> tuple[dict[str, Any], str]:
-    """An edit, deletion or reaction as an event without its room, and as a line."""
+def change_row(change: api.LineChanged, author: str, say: Callable[[str], str] = shown) -> tuple[dict[str, Any], str]:
+    """An edit, deletion or reaction as an event without its room, and as a line. `say` makes a new text harmless."""
     values: dict[str, Any] = {
         "event": change.cause,
         "seq": change.cause_seq,
@@ -101,7 +102,7 @@ def change_row(change: api.LineChanged, author: str) -> tuple[dict[str, Any], st
     }
     names = {"author": shown(author), "number": change.line.seq}
     if change.cause == "edit":
-        text = _("{author} changed #{number}: {text}").format(**names, text=shown(change.text))
+        text = _("{author} changed #{number}: {text}").format(**names, text=say(change.text))
         return values | {"text": change.text}, text
     if change.cause == "delete":
         return values, _("{author} deleted #{number}").format(**names)

@@ -97,7 +97,7 @@ async def history(session: CliSession) -> None:
     people = await session.people()
     name = room_name(room, people)
     for line in await _chosen_lines(session, room.room):
-        session.output.row(history_row(line, name, people), message_text(line))
+        session.output.row(history_row(line, name, people), message_text(line, session.output.say))
 
 
 async def _chosen_lines(session: CliSession, room: int) -> list[api.Line]:
@@ -158,7 +158,7 @@ async def search(session: CliSession) -> None:
     rooms = {room.room: room_name(room, people) for room in await session.call(api.ListRoomsCommand())}
     for line in found:
         name = rooms.get(line.room, "")
-        session.output.row(history_row(line, name, people), f"{shown(name)}  {message_text(line)}")
+        session.output.row(history_row(line, name, people), f"{shown(name)}  {message_text(line, session.output.say)}")
 
 
 async def receipts(session: CliSession) -> None:

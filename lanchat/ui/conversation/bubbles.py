@@ -4,12 +4,12 @@ From top to bottom a bubble has: the author's name (first of a group, not one's 
 it was refused, reactions; time and ticks stand at the lower right, beside the last of these when there is room.
 """
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from lanchat.app.api import Line, Reaction
 from lanchat.i18n import _
+from lanchat.ui.conversation.body import body, short_name
+from lanchat.ui.conversation.sheet import Sheet, Skin
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import (
     Avatar,
@@ -21,13 +21,12 @@ from lanchat.ui.kit.canvas.drawing import (
     HitAreaKind,
     LayoutContext,
     Op,
-    TextRow,
     TextSpan,
     avatar_index,
     initials,
 )
 from lanchat.ui.kit.canvas.pictures import picture
-from lanchat.ui.kit.canvas.wrap import WrappedRow, elide, wrap
+from lanchat.ui.kit.canvas.wrap import elide, wrap
 from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
 from lanchat.wording.problems import details_text
@@ -36,39 +35,7 @@ COLUMN = 920  # a conversation wider than this is centred: the eye does not find
 BUBBLE = 600  # about 80 characters
 _PAD = 12
 _GUTTER = 58  # at the left of every bubble: the pictures of others stand there
-_CHIPS_MAX = 200  # with a ground of their own in one message: it is seven items on the canvas
 _RIGHT = 20  # at the right of one's own bubbles
-
-
-class _Skin(msgspec.Struct, frozen=True):
-    ground: str
-    text: str
-    muted: str
-    quote: str
-
-
-class _Sheet(msgspec.Struct):
-    """A bubble in the making: coordinates from the upper left corner of its text, moved to their place at the end."""
-
-    kit: LayoutContext
-    skin: _Skin
-    limit: int
-    y: int
-    width: int = 0
-    ops: list[Op] = []
-    spots: list[HitArea] = []
-    rows: list[TextRow] = []
-    chips: int = 0  # emoji that are shown by their names
-    last: tuple[int, int] = (0, 0)  # width and height of the lowest row, beside which the time may stand
-
-    def took(self, width: int, height: int) -> None:
-        """A row of this size was put at `y`."""
-        self.width = max(self.width, width)
-        self.last = (width, height)
-        self.y += height
-
-    def measure(self, font: Font) -> Callable[[str], int]:
-        return lambda text: self.kit.measure(font, text)
 
 
 def message_block(message: MessageEntry, width: int, kit: LayoutContext, me: int, named: bool) -> Block:
@@ -79,12 +46,12 @@ def message_block(message: MessageEntry, width: int, kit: LayoutContext, me: int
     left = (width - column) // 2
     free = column - px(_GUTTER) - px(_RIGHT if line.mine else 40)
     limit = max(min(free, px(BUBBLE)) - 2 * px(_PAD), px(60))
-    sheet = _Sheet(kit, _skin(message, kit), limit, px(6))
+    sheet = Sheet(kit, _skin(message, kit), limit, px(6))
     if named and message.first and not line.mine:
         _name(sheet, line)
     if line.reply_to and not line.deleted:
         _quotation(sheet, line)
-    _text(sheet, line)
+    _text(sheet, message)
     if line.refused is not None:
         _reason(sheet, _("Not sent: {reason}").format(reason=words.refusal(line.refused)))
     elif line.waits is not None and line.seq is None:
@@ -95,19 +62,19 @@ def message_block(message: MessageEntry, width: int, kit: LayoutContext, me: int
     return _finished(sheet, message, left, column)
 
 
-def _skin(message: MessageEntry, kit: LayoutContext) -> _Skin:
+def _skin(message: MessageEntry, kit: LayoutContext) -> Skin:
     palette, line = kit.palette, message.line
     if message.flash:
         text = palette.on_own if line.mine else palette.on_other
-        return _Skin(palette.flash, text, text, palette.flash)
+        return Skin(palette.flash, text, text, palette.flash)
     if line.refused is not None:
-        return _Skin(palette.danger_soft, palette.on_danger_soft, palette.on_danger_soft, palette.danger_soft)
+        return Skin(palette.danger_soft, palette.on_danger_soft, palette.on_danger_soft, palette.danger_soft)
     if line.mine:
-        return _Skin(palette.own, palette.on_own, palette.muted_on_own, palette.quote_own)
-    return _Skin(palette.other, palette.on_other, palette.muted_on_other, palette.quote)
+        return Skin(palette.own, palette.on_own, palette.muted_on_own, palette.quote_own)
+    return Skin(palette.other, palette.on_other, palette.muted_on_other, palette.quote)
 
 
-def _finished(sheet: _Sheet, message: MessageEntry, left: int, column: int) -> Block:
+def _finished(sheet: Sheet, message: MessageEntry, left: int, column: int) -> Block:
     """The sheet put in its place, with the bubble below it and the author's picture beside it."""
     kit, line, px = sheet.kit, message.line, sheet.kit.px
     top = px(10) if message.first else px(2)
@@ -130,7 +97,7 @@ def _finished(sheet: _Sheet, message: MessageEntry, left: int, column: int) -> B
     return Block(top + height, tuple(ops), tuple(spots), rows, (x, top, width, height))
 
 
-def _name(sheet: _Sheet, line: Line) -> None:
+def _name(sheet: Sheet, line: Line) -> None:
     kit, measure = sheet.kit, sheet.measure(Font.NAME)
     text = elide(glyphs.one_line(words.author(line), 80), sheet.limit, measure)
     width, height = measure(text), kit.height[Font.NAME]
@@ -139,14 +106,14 @@ def _name(sheet: _Sheet, line: Line) -> None:
     sheet.took(width, height + kit.px(1))
 
 
-def _quotation(sheet: _Sheet, line: Line) -> None:
+def _quotation(sheet: Sheet, line: Line) -> None:
     """Author and beginning of the message that is answered, on a ground of their own with a bar at the left."""
     kit, px = sheet.kit, sheet.kit.px
     inset, gap = px(10), px(4)
     bold, small = sheet.measure(Font.SMALL_BOLD), sheet.measure(Font.SMALL)
     room = sheet.limit - 2 * inset
     who = elide(glyphs.one_line(line.reply_author, 80) or _("A message"), room, bold)
-    said = elide(glyphs.one_line(line.reply_text) or "…", room, small)
+    said = elide(glyphs.preview(line.reply_text) or "…", room, small)
     line_height = kit.height[Font.SMALL]
     height = 2 * line_height + 2 * gap
     top = sheet.y + px(2)
@@ -160,61 +127,17 @@ def _quotation(sheet: _Sheet, line: Line) -> None:
     sheet.took(max(bold(who), small(said)) + 2 * inset, height + px(6))
 
 
-def _text(sheet: _Sheet, line: Line) -> None:
+def _text(sheet: Sheet, message: MessageEntry) -> None:
     kit = sheet.kit
-    if line.deleted:
-        text = _("This message was deleted")
-        sheet.ops.append(TextSpan(0, sheet.y, text, Font.ITALIC, sheet.skin.muted))
-        sheet.took(kit.measure(Font.ITALIC, text), kit.height[Font.ITALIC])
+    if not message.line.deleted:
+        body(sheet, message.line.text, unfolded=message.unfolded)
         return
-    height = kit.height[Font.BODY]
-    for row in wrap(line.text, sheet.limit, sheet.measure(Font.BODY), lambda name: _picture_width(kit, name)):
-        _row(sheet, row, height)
-        sheet.rows.append(TextRow(0, sheet.y, height, row))
-        sheet.took(row.width, height)
+    text = _("This message was deleted")
+    sheet.ops.append(TextSpan(0, sheet.y, text, Font.ITALIC, sheet.skin.muted))
+    sheet.took(kit.measure(Font.ITALIC, text), kit.height[Font.ITALIC])
 
 
-def _row(sheet: _Sheet, row: WrappedRow, height: int) -> None:
-    palette = sheet.kit.palette
-    for piece in row.pieces:
-        if piece.name:
-            _emoji(sheet, piece.x, sheet.y, piece.name, height)
-        elif piece.link:
-            sheet.ops.append(TextSpan(piece.x, sheet.y, piece.text, Font.LINK, palette.link))
-            sheet.spots.append(HitArea(piece.x, sheet.y, piece.width, height, HitAreaKind.LINK, piece.link))
-        elif not piece.text.isspace():
-            sheet.ops.append(TextSpan(piece.x, sheet.y, piece.text, Font.BODY, sheet.skin.text))
-
-
-def _picture_width(kit: LayoutContext, name: str) -> int:
-    """A picture is as wide as a line is high; an emoji without one becomes a chip with its name."""
-    if picture(name):
-        return kit.px(20)
-    return kit.measure(Font.SMALL, _short(name)) + 2 * kit.px(6)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 40 else name[:39] + "…"
-
-
-def _emoji(sheet: _Sheet, x: int, y: int, name: str, height: int) -> None:
-    kit, palette, px = sheet.kit, sheet.kit.palette, sheet.kit.px
-    if shown := picture(name):
-        sheet.ops.append(Glyph(x + px(1), y + (height - px(18)) // 2, shown.glyph, 18, getattr(palette, shown.role)))
-        return
-    tall = min(kit.height[Font.SMALL] + px(2), height)
-    at = y + (height - tall) // 2
-    sheet.chips += 1
-    if sheet.chips > _CHIPS_MAX:
-        sheet.ops.append(TextSpan(x + px(6), at + px(1), _short(name), Font.SMALL, sheet.skin.muted))
-        return
-    sheet.ops.append(
-        Box(x + px(1), at, _picture_width(kit, name) - px(2), tall, palette.chip, sheet.skin.ground, px(6))
-    )
-    sheet.ops.append(TextSpan(x + px(6), at + px(1), _short(name), Font.SMALL, palette.on_chip))
-
-
-def _reason(sheet: _Sheet, text: str) -> None:
+def _reason(sheet: Sheet, text: str) -> None:
     kit = sheet.kit
     height = kit.height[Font.SMALL_BOLD]
     sheet.y += kit.px(3)
@@ -224,7 +147,7 @@ def _reason(sheet: _Sheet, text: str) -> None:
         sheet.took(row.width, height)
 
 
-def _chips(sheet: _Sheet, reactions: Sequence[Reaction], me: int) -> None:
+def _chips(sheet: Sheet, reactions: Sequence[Reaction], me: int) -> None:
     """A chip for each emoji with the number of people, in as many rows as it takes."""
     kit, px = sheet.kit, sheet.kit.px
     gap, tall = px(4), max(kit.height[Font.SMALL] + px(6), px(24))
@@ -245,7 +168,7 @@ def _chip_parts(reaction: Reaction) -> tuple[str, str]:
     runs = glyphs.split(reaction.emoji[:40])
     if len(runs) == 1 and runs[0].name:
         name = runs[0].name
-        return (name, count) if picture(name) else ("", f"{_short(name)} {count}")
+        return (name, count) if picture(name) else ("", f"{short_name(name)} {count}")
     return "", f"{glyphs.one_line(reaction.emoji, 40)} {count}"
 
 
@@ -254,7 +177,7 @@ def _chip_width(kit: LayoutContext, reaction: Reaction) -> int:
     return 2 * kit.px(8) + kit.measure(Font.SMALL, text) + (kit.px(16 + 5) if name else 0)
 
 
-def _chip(sheet: _Sheet, reaction: Reaction, place: tuple[int, int, int], mine: bool) -> None:
+def _chip(sheet: Sheet, reaction: Reaction, place: tuple[int, int, int], mine: bool) -> None:
     kit, palette, px = sheet.kit, sheet.kit.palette, sheet.kit.px
     x, width, tall = place
     name, text = _chip_parts(reaction)
@@ -269,7 +192,7 @@ def _chip(sheet: _Sheet, reaction: Reaction, place: tuple[int, int, int], mine: 
     sheet.ops.append(TextSpan(at, middle, text, Font.SMALL, palette.on_chip))
 
 
-def _meta(sheet: _Sheet, line: Line) -> None:
+def _meta(sheet: Sheet, line: Line) -> None:
     """Time and ticks: at the right of the lowest row when they fit there, else in a row of their own."""
     kit, px = sheet.kit, sheet.kit.px
     text = words.clock(shown_time(line))
@@ -298,7 +221,7 @@ def _meta(sheet: _Sheet, line: Line) -> None:
     sheet.spots.append(HitArea(x, y, width, height, HitAreaKind.TICKS if ticking else HitAreaKind.TIME))
 
 
-def _tick(line: Line, kit: LayoutContext, skin: _Skin) -> tuple[str, str] | None:
+def _tick(line: Line, kit: LayoutContext, skin: Skin) -> tuple[str, str] | None:
     """Glyph and colour: clock, one tick, two ticks (received by all), two bright ticks (read by all)."""
     if not line.mine or line.deleted:
         return None

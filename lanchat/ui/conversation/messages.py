@@ -186,6 +186,8 @@ class MessagesView:
             return self._reactors(message, spot.value)
         if spot.touch is HitAreaKind.LINK:
             return glyphs.one_line(spot.value, 300)
+        if spot.touch is HitAreaKind.COPY_CODE:
+            return _("Copy the code")
         return ""
 
     def _reactors(self, message: MessageEntry, emoji: str) -> str:
@@ -207,6 +209,11 @@ class MessagesView:
             case HitAreaKind.LINK:
                 # Some systems wait for the browser.
                 threading.Thread(target=_open_link, args=(spot.value,), daemon=True).start()
+            case HitAreaKind.COPY_CODE:
+                self._copy(spot.value)
+                self._chat.tell(_("The code is copied."))
+            case HitAreaKind.UNFOLD:
+                self._fold_or_unfold(message)
             case HitAreaKind.QUOTE:
                 self._chat.jump_to(line.room, line.reply_to)
             case HitAreaKind.CHIP:
@@ -217,6 +224,11 @@ class MessagesView:
                 self.menu(message, event.x_root, event.y_root)
             case _:
                 pass
+
+    def _fold_or_unfold(self, message: MessageEntry) -> None:
+        """The beginning of the message stays where it is."""
+        self._chat.model.fold_or_unfold(message.key)
+        self.pane.show(self._chat.model.entries(), follow=False)
 
     def menu(self, message: MessageEntry, x: int, y: int) -> None:
         """Opens the menu at a place of the screen, in pixels; an empty one is not opened."""

@@ -18,7 +18,7 @@ from lanchat.ui.conversation.marks import entry_block
 from lanchat.ui.conversation.scene import Placed, Scene
 from lanchat.ui.conversation.selection import Selection
 from lanchat.ui.kit.canvas.brush import Brush
-from lanchat.ui.kit.canvas.drawing import Block, Font, HitArea, HitAreaKind, LayoutContext
+from lanchat.ui.kit.canvas.drawing import Block, HitArea, HitAreaKind, LayoutContext, font_of
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import menu_button
@@ -79,7 +79,7 @@ class Pane:
         self._gutter = gutter
         self.canvas.pack(side="left", fill="both", expand=True)
         self._brush = Brush(self.canvas, images, palette, palette.surface)
-        self.scene = Scene(self._lay, lambda text: kit.measure(Font.BODY, text))
+        self.scene = Scene(self._lay, lambda style, text: kit.measure(font_of(style), text))
         self.selection = Selection(self.scene)
         self._tooltip = Tooltip(self.canvas, palette)
         self._drawn: dict[str, tuple[Placed, str, int]] = {}
@@ -105,13 +105,13 @@ class Pane:
         self._entries = ()
         self._erase()
 
-    def show(self, entries: Sequence[Entry], to: str | None = None, end: bool = False) -> None:
-        """Shows these entries. What is being read stays in its place; at the end the view follows the end. `to`: the
-        key of an entry to scroll to; `end`: scroll to the end."""
+    def show(self, entries: Sequence[Entry], to: str | None = None, end: bool = False, *, follow: bool = True) -> None:
+        """Shows these entries. What is being read stays in its place; at the end the view follows the end, unless
+        `follow` is False. `to`: the key of an entry to scroll to; `end`: scroll to the end."""
         self._entries = entries
         if not self._width:
             return
-        follow = end or (self.at_end() and to is None)
+        follow = end or (follow and self.at_end() and to is None)
         self.scene.show(entries, self._anchors(follow))
         self._extend()
         if to is not None:

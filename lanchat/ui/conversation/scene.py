@@ -7,11 +7,12 @@ grows, or when those far below are dropped. So `y` may be negative; it has no me
 
 import bisect
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 
 from lanchat.ui.kit.canvas.drawing import Block, HitArea, TextRow
-from lanchat.ui.kit.canvas.wrap import offset_at
+from lanchat.ui.kit.canvas.wrap import StyledMeasure, offset_at
 from lanchat.ui.model.entries import Entry, MessageEntry
 
 
@@ -38,7 +39,7 @@ class Position(msgspec.Struct, frozen=True, order=True):
 class Scene:
     """Stacked entries. `lay` makes the block of an entry; `measure` measures the text of messages."""
 
-    def __init__(self, lay: Callable[[Entry], Block], measure: Callable[[str], int]) -> None:
+    def __init__(self, lay: Callable[[Entry], Block], measure: StyledMeasure) -> None:
         """`measure` returns pixels. Without entries until `show`."""
         self._lay = lay
         self._measure = measure
@@ -147,7 +148,7 @@ class Scene:
     def _offset(self, row: TextRow, x: int) -> int:
         for piece in row.row.pieces:
             if x - row.x < piece.x + piece.width:
-                return offset_at(piece, x - row.x, self._measure)
+                return offset_at(piece, x - row.x, partial(self._measure, piece.style))
         return row.row.pieces[-1].end if row.row.pieces else row.row.end
 
     def marked(self, placed: Placed, start: int, end: int) -> list[tuple[int, int, int, int]]:
@@ -167,5 +168,5 @@ class Scene:
                 return piece.x
             if offset < piece.end:
                 inside = "" if piece.name else piece.text[: offset - piece.start]
-                return piece.x + self._measure(inside)
+                return piece.x + self._measure(piece.style, inside)
         return row.row.width

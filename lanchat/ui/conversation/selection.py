@@ -7,6 +7,7 @@ import re
 
 import msgspec
 
+from lanchat.protocol.text.markup import visible
 from lanchat.ui.conversation.scene import Placed, Position, Scene
 from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
@@ -83,12 +84,15 @@ class Selection:
         return found
 
     def copied(self) -> str:
-        """What goes to the clipboard: the plain text of one message, or several with author and time above each."""
+        """What goes to the clipboard: a whole message as it was typed, a part of one as it is shown; several with
+        author and time above each."""
         parts = []
         spans = self.spans()
         for placed, start, end in spans:
             assert isinstance(placed.entry, MessageEntry)
-            text = self._text(placed)[start:end]
+            text = self._text(placed)
+            if (start, end) != (0, len(text)):
+                text = visible(text, start, end)
             if len(spans) > 1:
                 line = placed.entry.line
                 text = f"{words.author(line)}, {words.clock(shown_time(line))}\n{text}"

@@ -64,6 +64,8 @@ class Fonts:
             Font.HUGE: {"size": size + 10, "weight": "bold"},
             # Their discs keep their size.
             Font.INITIALS: {"size": min(max(size - 1, 7), self._base + 1), "weight": "bold"},
+            Font.BOLD_ITALIC: {"size": size, "weight": "bold", "slant": "italic"},
+            Font.MONO: {"size": size, "family": fixed},
             Font.MONO_SMALL: {"size": size - 2, "family": fixed},
         }
         for role, wanted in options.items():

@@ -117,7 +117,7 @@ def preview(model: ChatModel, room: RoomView) -> str:
         return _("Draft: {text}").format(text=glyphs.one_line(draft.text, 80))
     if not room.last_text:
         return words.room_kind(room)
-    text = glyphs.one_line(room.last_text, 80)
+    text = glyphs.preview(room.last_text, 80)
     if room.kind is RoomKind.DIRECT or not room.last_author:
         return text
     return _("{author}: {text}").format(author=glyphs.one_line(room.last_author, 40), text=text)
@@ -230,7 +230,7 @@ def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[ListRow]:
             ListRow(
                 LineRowKey(line.room, line.seq or 0),
                 glyphs.one_line(words.author(line), 60) + place,
-                subtitle=glyphs.one_line(line.text, 120),
+                subtitle=glyphs.preview(line.text, 120),
                 right=words.moment(shown_time(line)),
                 initials=initials(words.author(line)),
                 index=avatar_index(line.author),

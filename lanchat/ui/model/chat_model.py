@@ -54,6 +54,7 @@ class ChatModel:
         self.drafts: dict[int, Draft] = {}
         self.fresh_after: int | None = None
         self.flash = ""
+        self.unfolded: set[str] = set()  # long messages of the open room that are shown whole
         self.jump: ScrollTarget | None = None
         self.missed = 0  # messages that came while the end of the conversation was not loaded or not visible
         self.notices: list[str] = []
@@ -105,7 +106,9 @@ class ChatModel:
         if timeline is None:
             return []
         unstored = timeline.unstored if timeline.at_bottom else []
-        view = EntryContext(timeline.at_top and timeline.loaded, self.fresh_after, self.waiting(), self.flash)
+        view = EntryContext(
+            timeline.at_top and timeline.loaded, self.fresh_after, self.waiting(), self.flash, frozenset(self.unfolded)
+        )
         return arrange(timeline.stored, unstored, view)
 
     def undecided(self) -> list[Line]:
@@ -218,10 +221,15 @@ class ChatModel:
         self.timeline = Timeline(room) if room else None
         self.members = frozenset()
         self.flash = ""
+        self.unfolded.clear()
         self.missed = 0
         self.jump = None
         view = self.rooms.get(room)
         self.fresh_after = view.read if view and view.unread else None
+
+    def fold_or_unfold(self, identity: str) -> None:
+        """A long message is shown whole, or its beginning again."""
+        self.unfolded ^= {identity}
 
     def reply_to(self, line: Line) -> WindowPart:
         """The open room's draft answers `line`; an edit is cancelled, and what it displaced is back."""

@@ -48,12 +48,14 @@ class UnsentEntry(msgspec.Struct, frozen=True):
 
 
 class MessageEntry(msgspec.Struct, frozen=True):
-    """One message; `first` and `last` of its group. `flash`: it was jumped to just now."""
+    """One message; `first` and `last` of its group. `flash`: it was jumped to just now. `unfolded`: all of it is shown
+    however long it is."""
 
     line: Line
     first: bool
     last: bool
     flash: bool = False
+    unfolded: bool = False
 
     @property
     def key(self) -> str:
@@ -67,12 +69,14 @@ Entry = Mark | MessageEntry
 
 class EntryContext(msgspec.Struct, frozen=True):
     """What decides about the marks. `fresh_after`: the read cursor when the room was opened, None for no mark.
-    `waiting`: whether lines that are not stored get a heading (see chat.py: not in the first moment)."""
+    `waiting`: whether lines that are not stored get a heading (see chat.py: not in the first moment). `unfolded`: ids
+    of messages that are shown whole."""
 
     at_top: bool = False
     fresh_after: int | None = None
     waiting: bool = False
     flash: str = ""
+    unfolded: frozenset[str] = frozenset()
 
 
 def day_of(line: Line) -> datetime.date:
@@ -100,11 +104,15 @@ def arrange(stored: Sequence[Line], unstored: Sequence[Line], view: EntryContext
         if not fresh and _is_fresh(line, view):
             fresh = True
             out.append(UnreadMarkEntry())
-        out.append(MessageEntry(line, True, True, line.id == view.flash))
+        out.append(_message(line, view))
     if unstored and view.waiting:
         out.append(UnsentEntry())
-    out += [MessageEntry(line, True, True, line.id == view.flash) for line in unstored]
+    out += [_message(line, view) for line in unstored]
     return _grouped(out)
+
+
+def _message(line: Line, view: EntryContext) -> MessageEntry:
+    return MessageEntry(line, True, True, line.id == view.flash, line.id in view.unfolded)
 
 
 def _is_fresh(line: Line, view: EntryContext) -> bool:
@@ -117,8 +125,8 @@ def _grouped(entries: list[Entry]) -> list[Entry]:
         if isinstance(one, MessageEntry) and isinstance(two, MessageEntry) and _together(one.line, two.line):
             above = grouped[index]
             assert isinstance(above, MessageEntry)
-            grouped[index] = MessageEntry(above.line, above.first, False, above.flash)
-            grouped[index + 1] = MessageEntry(two.line, False, True, two.flash)
+            grouped[index] = MessageEntry(above.line, above.first, False, above.flash, above.unfolded)
+            grouped[index + 1] = MessageEntry(two.line, False, True, two.flash, two.unfolded)
     return grouped
 
 

@@ -595,6 +595,15 @@ def test_export_writes_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "2 of" in captured.err
 
 
+def test_export_writes_a_web_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "room.html"
+    assert run(archive(2), "export", "general", str(file)) == 0
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count("<article") == 2
+    assert page.endswith("</html>\n")
+
+
 def test_failed_export_leaves_the_existing_file(tmp_path: Path) -> None:
     file = tmp_path / "room.txt"
     file.write_text("before")

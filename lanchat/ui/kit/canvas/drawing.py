@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from lanchat.protocol.text.markup import Style
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.wrap import WrappedRow
 from lanchat.ui.kit.theme import Palette
@@ -26,7 +27,20 @@ class Font(enum.StrEnum):
     TITLE = "LanchatTitle"
     HUGE = "LanchatHuge"
     INITIALS = "LanchatInitials"
+    BOLD_ITALIC = "LanchatBoldItalic"
+    MONO = "LanchatMono"
     MONO_SMALL = "LanchatMonoSmall"
+
+
+def font_of(style: Style) -> Font:
+    """The font of a part of a message."""
+    if style & Style.LINK:
+        return Font.LINK
+    if style & Style.CODE:
+        return Font.MONO
+    if style & Style.BOLD:
+        return Font.BOLD_ITALIC if style & Style.ITALIC else Font.NAME
+    return Font.ITALIC if style & Style.ITALIC else Font.BODY
 
 
 class LayoutContext(msgspec.Struct, frozen=True):
@@ -100,12 +114,14 @@ class HitAreaKind(enum.Enum):
     QUOTE = enum.auto()
     CHIP = enum.auto()
     TICKS = enum.auto()
+    COPY_CODE = enum.auto()
+    UNFOLD = enum.auto()
     AUTHOR = enum.auto()
     TIME = enum.auto()  # explains itself, does nothing
 
 
 class HitArea(NamedTuple):
-    """A place that reacts; `value` is the link, the emoji, or empty."""
+    """A place that reacts; `value` is the link, the emoji, the code, or empty."""
 
     x: int
     y: int

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from lanchat.protocol.text.cleaning import WORD, kind
 from lanchat.protocol.text.emoji import BMP_PICTURES, SELECTORS, SKIN_TONES, ZWJ
+from lanchat.protocol.text.markup import visible
 
 _ONE = f"(?:(?:[\U00010000-\U0010ffff{BMP_PICTURES}][{SELECTORS}]?|[^\\s][{SELECTORS}])[{SKIN_TONES}]?)"
 _FLAG = "(?:[\U0001f1e6-\U0001f1ff]{2})"
@@ -98,6 +99,11 @@ def one_line(text: str, limit: int = 200) -> str:
     """The beginning of a text for a list or a title: one line, safe for a widget."""
     flat = " ".join(text[: limit * 2].split())
     return inline(flat if len(flat) <= limit else flat[: limit - 1] + "…")
+
+
+def preview(text: str, limit: int = 200) -> str:
+    """As `one_line`, of a message: without the marks for bold letters and the like."""
+    return one_line(visible(text[: limit * 4]), limit)
 
 
 def joined(typed: str) -> str:

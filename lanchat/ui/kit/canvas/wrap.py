@@ -8,15 +8,17 @@ Offsets (`start`, `end`) count characters of the logical text, so that a selecti
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from lanchat.protocol.text.links import links
+from lanchat.protocol.text.markup import Span, Style
 from lanchat.ui.kit.canvas import glyphs
-from lanchat.ui.kit.canvas.links import links
 
 Measure = Callable[[str], int]
+StyledMeasure = Callable[[Style, str], int]
 _ALONE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60\U00020000-\U0003ffff"
 # A word with nothing to break at, a run of blanks, or one character of a script that breaks anywhere.
 _TOKEN = re.compile(rf"[{_ALONE}]|\s+|[^\s{_ALONE}]+")
@@ -24,7 +26,7 @@ _TAB = "    "
 
 
 class RowPiece(msgspec.Struct, frozen=True):
-    """Something drawn in one go: text, or one picture (`name`); `x` from the start of the row, pixels."""
+    """Something drawn in one go: text in a style, or one picture (`name`); `x` from the start of the row, pixels."""
 
     x: int
     width: int
@@ -33,6 +35,7 @@ class RowPiece(msgspec.Struct, frozen=True):
     end: int
     name: str = ""
     link: str = ""
+    style: Style = Style.PLAIN
 
 
 class WrappedRow(msgspec.Struct, frozen=True):
@@ -49,6 +52,7 @@ class _Token(NamedTuple):
     start: int
     name: str = ""
     link: str = ""
+    style: Style = Style.PLAIN
 
 
 def wrap(text: str, width: int, measure: Measure, picture: Measure) -> list[WrappedRow]:
@@ -63,6 +67,27 @@ def wrap(text: str, width: int, measure: Measure, picture: Measure) -> list[Wrap
         rows += _rows_of_anything(paragraph, start, width, measure, picture) if plain is None else plain
         start += len(paragraph) + 1
     return rows
+
+
+def wrap_spans(
+    text: str, spans: Sequence[Span], start: int, width: int, measure: StyledMeasure, picture: Measure
+) -> list[WrappedRow]:
+    """The shown parts of one paragraph (markup.py) in rows, as `wrap` does it. What is in no span belongs to the row
+    and is not drawn. `start`: where a paragraph begins of which nothing is shown."""
+    rows: list[WrappedRow] = []
+    builder = _Rows(width, measure, spans[0].start if spans else start)
+    for span in spans:
+        shown = text[span.start : span.end]
+        address = shown if span.style is Style.LINK else ""
+        place = span.start
+        for number, line in enumerate(shown.split("\n")):
+            if number:
+                rows += builder.finish()
+                builder = _Rows(width, measure, place)
+            for token in _plain(line, place, address, span.style):
+                builder.add(token, picture(token.name) if token.name else measure(span.style, _shown(token.text)))
+            place += len(line) + 1
+    return rows + builder.finish()
 
 
 def _is_plain(paragraph: str) -> bool:
@@ -108,7 +133,7 @@ def _rows_of_words(paragraph: str, start: int, width: int, measure: Measure) -> 
 
 
 def _rows_of_anything(paragraph: str, start: int, width: int, measure: Measure, picture: Measure) -> list[WrappedRow]:
-    builder = _Rows(width, measure, start)
+    builder = _Rows(width, lambda style, part: measure(part), start)
     for token in _tokens(paragraph, start):
         builder.add(token, picture(token.name) if token.name else measure(_shown(token.text)))
     return builder.finish()
@@ -128,19 +153,19 @@ def _tokens(text: str, start: int) -> Iterator[_Token]:
     yield from _plain(text[position:], start + position, "")
 
 
-def _plain(text: str, start: int, link: str) -> Iterator[_Token]:
+def _plain(text: str, start: int, link: str, style: Style = Style.PLAIN) -> Iterator[_Token]:
     for run in glyphs.split(text):
         if run.name:
-            yield _Token(run.text, start, run.name, link)
+            yield _Token(run.text, start, run.name, link, style)
         else:
-            yield from (_Token(m.group(), start + m.start(), "", link) for m in _TOKEN.finditer(run.text))
+            yield from (_Token(m.group(), start + m.start(), "", link, style) for m in _TOKEN.finditer(run.text))
         start += len(run.text)
 
 
 class _Rows:
     """Collects the rows of one paragraph."""
 
-    def __init__(self, width: int, measure: Measure, start: int) -> None:
+    def __init__(self, width: int, measure: StyledMeasure, start: int) -> None:
         self._limit = max(width, 1)
         self._measure = measure
         self._rows: list[WrappedRow] = []
@@ -150,6 +175,7 @@ class _Rows:
         self._words: list[str] = []
         self._words_start = self._words_x = 0
         self._words_link = ""
+        self._words_style = Style.PLAIN
         self._x = 0
 
     def add(self, token: _Token, width: int) -> None:
@@ -169,16 +195,16 @@ class _Rows:
             self._split(token)
 
     def _put(self, token: _Token, width: int) -> None:
-        text, start, name, link = token
+        text, start, name, link, style = token
         end = start + len(text)
         if name:
             self._join()
-            self._pieces.append(RowPiece(self._x, width, _shown(text), start, end, name, link))
+            self._pieces.append(RowPiece(self._x, width, _shown(text), start, end, name, link, style))
         else:
-            if self._words_link != link:
+            if (self._words_link, self._words_style, self._end) != (link, style, start):
                 self._join()
             if not self._words:
-                self._words_start, self._words_x, self._words_link = start, self._x, link
+                self._words_start, self._words_x, self._words_link, self._words_style = start, self._x, link, style
             self._words.append(_shown(text))
         self._x += width
         self._end = end
@@ -186,20 +212,27 @@ class _Rows:
     def _join(self) -> None:
         if self._words:
             text, x = "".join(self._words), self._words_x
-            self._pieces.append(RowPiece(x, self._x - x, text, self._words_start, self._end, "", self._words_link))
+            piece = RowPiece(
+                x, self._x - x, text, self._words_start, self._end, "", self._words_link, self._words_style
+            )
+            self._pieces.append(piece)
             self._words = []
 
     def _split(self, token: _Token) -> None:
         """A word longer than a row: as much of it as fits, in as many rows as it takes."""
-        text, start = token.text, token.start
+        text, start, style = token.text, token.start, token.style
+
+        def measure(part: str) -> int:
+            return self._measure(style, part)
+
         while text:
-            count = _fitting(text, self._limit - self._x, self._measure)
+            count = _fitting(text, self._limit - self._x, measure)
             if not count and self._x:
                 self._flush()
                 continue
             count = count or _cluster(text, 1)
             part = text[:count]
-            self._put(_Token(part, start, "", token.link), self._measure(part))
+            self._put(token._replace(text=part, start=start), measure(part))
             text, start = text[count:], start + count
             if text:
                 self._flush()
