@@ -21,6 +21,8 @@ from tests.support.waiting import wait_until
 TITLE = "LAN Chat"
 
 _MENU_BUTTON = 3
+# Seconds: not every click opens one.
+_MENU_PATIENCE = 3.0
 
 
 class UiWindow:
@@ -37,6 +39,7 @@ class UiWindow:
             )
             wait_until(lambda: _answers(self.probe), 20, "the window answers", interval=0.05)
             self.take_keyboard()
+            _OPEN.add(self)
         except BaseException:
             self.child.kill()
             raise
@@ -44,8 +47,15 @@ class UiWindow:
     # A person
 
     def take_keyboard(self) -> None:
-        """The window manager that is not there would do this."""
-        xvfb.focus(self.display, str(self.window))
+        """The window manager that is not there would do this. Waits until each window knows who has the keyboard now:
+        Tk takes it back for a window that has not heard yet that it lost it."""
+
+        def has_keyboard() -> bool:
+            xvfb.focus(self.display, str(self.window))
+            others = [window for window in _OPEN if window is not self and window.display == self.display]
+            return not any(_has_focus(window) for window in others) and _has_focus(self)
+
+        wait_until(has_keyboard, 20, "the window has the keyboard")
 
     def keys(self, *names: str) -> None:
         xvfb.key(self.display, *names)
@@ -63,11 +73,17 @@ class UiWindow:
         moved between the look and the click, is closed and opened where it is now."""
         seen = self.probe.wait(text, kind, timeout)
         self.click_at(seen, button)
-        while button == _MENU_BUTTON and (now := self.probe.find(text, kind)) and now.middle != seen.middle:
+        while button == _MENU_BUTTON and (now := self._place_when_open(text, kind)) and now.middle != seen.middle:
             self.keys("Escape")
             seen = now
             self.click_at(seen, button)
         return seen
+
+    def _place_when_open(self, text: str, kind: str) -> Seen | None:
+        """Where something is once the click on it has opened a menu: until then it may still move below the pointer."""
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: self.probe.seen("entry"), _MENU_PATIENCE, "a menu is open", interval=0.05)
+        return self.probe.find(text, kind)
 
     def click_at(self, seen: Seen, button: int = 1, count: int = 1) -> None:
         """Clicks the middle of something that was seen."""
@@ -136,6 +152,7 @@ class UiWindow:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _OPEN.discard(self)
         if kind is not None:
             self.child.kill()
             print(self.child.transcript())
@@ -144,6 +161,18 @@ class UiWindow:
             code = self.child.stop()
             assert code == 0, self.child.transcript()
         self.check()
+
+
+# Windows that are open, of all displays of this process.
+_OPEN: set[UiWindow] = set()
+
+
+def _has_focus(window: UiWindow) -> bool:
+    """Whether a window takes itself for the one with the keyboard; one that is gone does not."""
+    try:
+        return bool(window.probe.focus)
+    except OSError:
+        return False
 
 
 def _windows(display: str) -> set[str]:
