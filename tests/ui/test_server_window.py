@@ -250,7 +250,7 @@ def test_text_pasted_into_the_filter_is_truncated(open_window: Open, display: st
         facts = window.wait(lambda now: any("line 19" in entry for entry in now["entries"]), "it is pasted")
     (pasted,) = (entry for entry in facts["entries"] if "line 19" in entry)
     assert len(pasted) < 4200
-    assert "[unicorn face]xx" in pasted
+    assert "[unicorn]xx" in pasted
 
 
 def test_missing_display_error_names_the_run_command(tmp_path: Path) -> None:

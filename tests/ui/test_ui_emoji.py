@@ -14,7 +14,8 @@ from tests.support.xvfb import screen_environment
 
 pytestmark = pytest.mark.display
 
-TEXT = "Well done 👍🏽 team 🦄 — 👨‍👩‍👧 🇷🇺 ❤️!"
+# The last one has no picture: it is shown by its name.
+TEXT = "Well done 👍🏽 team \U0001faff — 👨‍👩‍👧 🇷🇺 ❤️!"
 
 OWNER = """
 import sys, tkinter
@@ -47,11 +48,11 @@ def test_pasted_emoji_are_sent_unchanged(display: str, tmp_path: Path, clipboard
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.keys("ctrl+v")
-        window.see("unicorn face", "Label")  # a chip in the composer
+        window.see("u+1faff", "Label")  # a chip in the composer
         assert unprotected_texts(window) == []
         window.keys("Return")
         assert window.wait_command("Send")["text"] == TEXT
-        window.see("unicorn face", "item")
+        window.see("u+1faff", "item")
         assert unprotected_texts(window) == []
 
 
@@ -59,18 +60,18 @@ def test_backspace_removes_a_whole_emoji(display: str, tmp_path: Path, clipboard
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.keys("ctrl+v")
-        window.see("unicorn face", "Label")
+        window.see("u+1faff", "Label")
         for _ in range(7):  # "!", heart, blank, flag, blank, family, blank
             window.keys("BackSpace")
         window.keys("Return")
-        assert window.wait_command("Send")["text"] == "Well done 👍🏽 team 🦄 —"
+        assert window.wait_command("Send")["text"] == "Well done 👍🏽 team \U0001faff —"
 
 
 def test_undo_restores_an_emoji(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile") as window:
         window.see("Everything is up to date")
         window.keys("ctrl+v")
-        window.see("unicorn face", "Label")
+        window.see("u+1faff", "Label")
         window.keys("ctrl+a", "BackSpace", "ctrl+z", "Return")
         assert window.wait_command("Send")["text"] == TEXT
 
@@ -80,7 +81,7 @@ def test_editing_a_message_keeps_its_emoji(display: str, tmp_path: Path, clipboa
         window.see("Everything is up to date")
         window.paste()
         window.keys("Return")
-        window.see("unicorn face", "item")
+        window.see("u+1faff", "item")
         window.keys("Up")
         window.see("Edit your message")
         window.send(" Really")
@@ -109,9 +110,9 @@ def test_emoji_in_every_name_reach_no_widget(display: str, tmp_path: Path) -> No
 
 def test_emoji_on_login_pages_reach_no_widget(display: str, tmp_path: Path, clipboard: Child) -> None:
     with fake_window(display, tmp_path / "profile", emoji=True, remembered=False) as window:
-        window.see("Office [office building]", "item")
+        window.see("Office", "item")
         window.keys("ctrl+v")
-        window.see("[unicorn face]", "TEntry")
+        window.see("[u+1faff]", "TEntry")
         assert unprotected_texts(window) == []
         window.click("Office", "item")
         window.see("Is this the right server?")
@@ -126,7 +127,7 @@ def test_copied_emoji_are_on_the_clipboard_unchanged(display: str, tmp_path: Pat
         window.see("Everything is up to date")
         window.paste()
         window.keys("Return")
-        window.click("unicorn face", "item", button=3)
+        window.click("u+1faff", "item", button=3)
         window.choose("Copy message")
         read = "import tkinter; r = tkinter.Tk(); r.withdraw(); print(ascii(r.clipboard_get()))"
         done = subprocess.run(

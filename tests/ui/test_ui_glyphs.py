@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanchat.ui.kit.canvas import glyphs
-from lanchat.ui.kit.canvas.pictures import _PICTURES, REACTIONS, picture
+from lanchat.ui.kit.canvas.pictures import REACTIONS, has_picture
 
 
 @pytest.mark.parametrize(
@@ -15,15 +15,15 @@ from lanchat.ui.kit.canvas.pictures import _PICTURES, REACTIONS, picture
     [
         ("plain", "plain"),
         ("Привет, мир — «да» ✓ ★ © ™ 42 €", "Привет, мир — «да» ✓ ★ © ™ 42 €"),
-        ("hi 👍!", "hi [thumbs up sign]!"),
-        ("❤️", "[heavy black heart]"),
-        ("©️", "[copyright sign]"),
-        ("👨‍👩‍👧", "[man, woman, girl]"),
-        ("👋🏽", "[waving hand sign, medium skin tone]"),
-        ("🇷🇺🇫🇷", "[flag RU][flag FR]"),
-        ("5️⃣", "[key 5]"),
+        ("hi 👍!", "hi [thumbs up]!"),
+        ("❤️", "[red heart]"),
+        ("©️", "[copyright]"),
+        ("👨‍👩‍👧", "[family: man, woman, girl]"),
+        ("👋🏽", "[waving hand]"),
+        ("🇷🇺🇫🇷", "[flag: Russia][flag: France]"),
+        ("5️⃣", "[keycap: 5]"),
         ("𝒜", "[mathematical script capital a]"),
-        ("☔⚡", "[umbrella with rain drops][high voltage sign]"),
+        ("☔⚡", "[umbrella with rain drops][high voltage]"),
         ("\ud83d", "[u+d83d]"),
         ("क्‍ष", "क्‍ष"),  # a joiner inside a script is no emoji
     ],
@@ -66,10 +66,4 @@ def test_one_line_replaces_breaks_and_truncates() -> None:
 
 
 def test_every_reaction_has_a_picture() -> None:
-    assert all(picture(glyphs.spoken(emoji)) for emoji in REACTIONS)
-    for name in _PICTURES:
-        assert unicodedata.lookup(name)
-
-
-def test_skin_tones_use_the_picture_of_the_base_emoji() -> None:
-    assert picture(glyphs.spoken("👍🏿")) == picture(glyphs.spoken("👍"))
+    assert all(has_picture(emoji) for emoji in REACTIONS)

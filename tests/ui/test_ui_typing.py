@@ -85,7 +85,7 @@ def measure_typing(display: str, folder: Path, texts: dict[str, str]) -> dict[st
 
 
 UNITS = {
-    "emoji without a picture": "🦄",
+    "emoji without a picture": "\U0001faff",
     "emoji with a picture": "👍",
     "emoji among letters": "a🦄",
     "letters": "x",

@@ -58,7 +58,7 @@ def test_emoji_is_one_piece_with_its_name() -> None:
     (row,) = rows("a👍b", 1000)
     assert [(piece.text, piece.name, piece.x, piece.width) for piece in row.pieces] == [
         ("a", "", 0, 10),
-        ("👍", "thumbs up sign", 10, 20),
+        ("👍", "thumbs up", 10, 20),
         ("b", "", 30, 10),
     ]
 
@@ -90,7 +90,7 @@ def test_offset_at_returns_the_nearest_offset(x: int, offset: int) -> None:
 
 @pytest.mark.parametrize(("x", "offset"), [(2, 3), (12, 4)])
 def test_picture_has_two_offsets(x: int, offset: int) -> None:
-    assert offset_at(RowPiece(0, 20, "👍", 3, 4, "thumbs up sign"), x, measure) == offset
+    assert offset_at(RowPiece(0, 20, "👍", 3, 4, "thumbs up"), x, measure) == offset
 
 
 def test_elide_shortens_with_an_ellipsis() -> None:

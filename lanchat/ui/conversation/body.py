@@ -9,8 +9,10 @@ from typing import NamedTuple
 from lanchat.i18n import _
 from lanchat.protocol.text.markup import Paragraph, ParagraphKind, Style, is_marked, paragraphs
 from lanchat.ui.conversation.sheet import Sheet
+from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import (
     Box,
+    EmojiPicture,
     Font,
     Glyph,
     HitArea,
@@ -20,7 +22,7 @@ from lanchat.ui.kit.canvas.drawing import (
     TextSpan,
     font_of,
 )
-from lanchat.ui.kit.canvas.pictures import picture
+from lanchat.ui.kit.canvas.pictures import has_picture
 from lanchat.ui.kit.canvas.wrap import RowPiece, WrappedRow, wrap, wrap_spans
 
 FOLD_ABOVE = 30
@@ -58,8 +60,8 @@ def _parts(sheet: Sheet, text: str) -> list[_Part]:
     def measure(style: Style, part: str) -> int:
         return kit.measure(font_of(style), part)
 
-    def pictured(name: str) -> int:
-        return picture_width(kit, name)
+    def pictured(emoji: str) -> int:
+        return picture_width(kit, emoji)
 
     if not is_marked(text):
         return [_Part(wrap(text, limit, sheet.measure(Font.BODY), pictured))]
@@ -136,7 +138,7 @@ def _row(sheet: Sheet, row: WrappedRow, left: int, height: int) -> None:
     for piece in row.pieces:
         x = left + piece.x
         if piece.name:
-            _emoji(sheet, x, sheet.y, piece.name, height)
+            _emoji(sheet, x, sheet.y, piece.text, height)
         elif piece.link:
             sheet.ops.append(TextSpan(x, sheet.y, piece.text, Font.LINK, palette.link))
             sheet.spots.append(HitArea(x, sheet.y, piece.width, height, HitAreaKind.LINK, piece.link))
@@ -163,27 +165,29 @@ def _fold_line(sheet: Sheet, text: str) -> None:
     sheet.took(width, height)
 
 
-def picture_width(kit: LayoutContext, name: str) -> int:
+def picture_width(kit: LayoutContext, emoji: str) -> int:
     """A picture is as wide as a line is high; an emoji without one becomes a chip with its name."""
-    if picture(name):
+    if has_picture(emoji):
         return kit.px(20)
-    return kit.measure(Font.SMALL, short_name(name)) + 2 * kit.px(6)
+    return kit.measure(Font.SMALL, short_name(emoji)) + 2 * kit.px(6)
 
 
-def short_name(name: str) -> str:
+def short_name(emoji: str) -> str:
     """The beginning of an emoji's name."""
+    name = glyphs.spoken(emoji)
     return name if len(name) <= 40 else name[:39] + "…"
 
 
-def _emoji(sheet: Sheet, x: int, y: int, name: str, height: int) -> None:
+def _emoji(sheet: Sheet, x: int, y: int, emoji: str, height: int) -> None:
     kit, palette, px = sheet.kit, sheet.kit.palette, sheet.kit.px
-    if shown := picture(name):
-        sheet.ops.append(Glyph(x + px(1), y + (height - px(18)) // 2, shown.glyph, 18, getattr(palette, shown.role)))
+    if has_picture(emoji):
+        sheet.ops.append(EmojiPicture(x + px(1), y + (height - px(18)) // 2, emoji, 18))
         return
     tall = min(kit.height[Font.SMALL] + px(2), height)
     at = y + (height - tall) // 2
     if not sheet.has_ground(_GROUNDS_MAX):
-        sheet.ops.append(TextSpan(x + px(6), at + px(1), short_name(name), Font.SMALL, sheet.skin.muted))
+        sheet.ops.append(TextSpan(x + px(6), at + px(1), short_name(emoji), Font.SMALL, sheet.skin.muted))
         return
-    sheet.ops.append(Box(x + px(1), at, picture_width(kit, name) - px(2), tall, palette.chip, sheet.skin.ground, px(6)))
-    sheet.ops.append(TextSpan(x + px(6), at + px(1), short_name(name), Font.SMALL, palette.on_chip))
+    width = picture_width(kit, emoji) - px(2)
+    sheet.ops.append(Box(x + px(1), at, width, tall, palette.chip, sheet.skin.ground, px(6)))
+    sheet.ops.append(TextSpan(x + px(6), at + px(1), short_name(emoji), Font.SMALL, palette.on_chip))

@@ -15,6 +15,7 @@ from lanchat.ui.kit.canvas.drawing import (
     Avatar,
     Block,
     Box,
+    EmojiPicture,
     Font,
     Glyph,
     HitArea,
@@ -25,8 +26,9 @@ from lanchat.ui.kit.canvas.drawing import (
     avatar_index,
     initials,
 )
-from lanchat.ui.kit.canvas.pictures import picture
-from lanchat.ui.kit.canvas.wrap import elide, wrap
+from lanchat.ui.kit.canvas.pictures import has_picture
+from lanchat.ui.kit.canvas.text_line import text_line
+from lanchat.ui.kit.canvas.wrap import wrap
 from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
 from lanchat.wording.problems import details_text
@@ -98,10 +100,11 @@ def _finished(sheet: Sheet, message: MessageEntry, left: int, column: int) -> Bl
 
 
 def _name(sheet: Sheet, line: Line) -> None:
-    kit, measure = sheet.kit, sheet.measure(Font.NAME)
-    text = elide(glyphs.one_line(words.author(line), 80), sheet.limit, measure)
-    width, height = measure(text), kit.height[Font.NAME]
-    sheet.ops.append(TextSpan(0, sheet.y, text, Font.NAME, kit.palette.names[avatar_index(line.author)]))
+    kit = sheet.kit
+    fill = kit.palette.names[avatar_index(line.author)]
+    ops, width = text_line(kit, glyphs.flat(words.author(line), 80), Font.NAME, (0, sheet.y), sheet.limit, fill)
+    height = kit.height[Font.NAME]
+    sheet.ops += ops
     sheet.spots.append(HitArea(0, sheet.y, width, height, HitAreaKind.AUTHOR))
     sheet.took(width, height + kit.px(1))
 
@@ -110,21 +113,23 @@ def _quotation(sheet: Sheet, line: Line) -> None:
     """Author and beginning of the message that is answered, on a ground of their own with a bar at the left."""
     kit, px = sheet.kit, sheet.kit.px
     inset, gap = px(10), px(4)
-    bold, small = sheet.measure(Font.SMALL_BOLD), sheet.measure(Font.SMALL)
     room = sheet.limit - 2 * inset
-    who = elide(glyphs.one_line(line.reply_author, 80) or _("A message"), room, bold)
-    said = elide(glyphs.preview(line.reply_text) or "…", room, small)
     line_height = kit.height[Font.SMALL]
     height = 2 * line_height + 2 * gap
     top = sheet.y + px(2)
+    author = glyphs.flat(line.reply_author, 80) or _("A message")
+    said = glyphs.preview(line.reply_text) or "…"
+    first, below = (inset, top + gap), (inset, top + gap + line_height)
+    who, wide = text_line(kit, author, Font.SMALL_BOLD, first, room, sheet.skin.text)
+    what, wider = text_line(kit, said, Font.SMALL, below, room, sheet.skin.muted)
     sheet.ops += [
         Box(0, top, 0, height, sheet.skin.quote, sheet.skin.ground, px(6)),
         Box(0, top, px(4), height, kit.palette.link, sheet.skin.ground, px(2)),
-        TextSpan(inset, top + gap, who, Font.SMALL_BOLD, sheet.skin.text),
-        TextSpan(inset, top + gap + line_height, said, Font.SMALL, sheet.skin.muted),
+        *who,
+        *what,
     ]
     sheet.spots.append(HitArea(0, top, 0, height, HitAreaKind.QUOTE))
-    sheet.took(max(bold(who), small(said)) + 2 * inset, height + px(6))
+    sheet.took(max(wide, wider) + 2 * inset, height + px(6))
 
 
 def _text(sheet: Sheet, message: MessageEntry) -> None:
@@ -163,30 +168,30 @@ def _chips(sheet: Sheet, reactions: Sequence[Reaction], me: int) -> None:
 
 
 def _chip_parts(reaction: Reaction) -> tuple[str, str]:
-    """Name of the picture, and the words beside it."""
+    """The emoji that is drawn as a picture, and the words beside it."""
     count = str(len(reaction.users))
     runs = glyphs.split(reaction.emoji[:40])
     if len(runs) == 1 and runs[0].name:
-        name = runs[0].name
-        return (name, count) if picture(name) else ("", f"{short_name(name)} {count}")
+        emoji = runs[0].text
+        return (emoji, count) if has_picture(emoji) else ("", f"{short_name(emoji)} {count}")
     return "", f"{glyphs.one_line(reaction.emoji, 40)} {count}"
 
 
 def _chip_width(kit: LayoutContext, reaction: Reaction) -> int:
-    name, text = _chip_parts(reaction)
-    return 2 * kit.px(8) + kit.measure(Font.SMALL, text) + (kit.px(16 + 5) if name else 0)
+    emoji, text = _chip_parts(reaction)
+    return 2 * kit.px(8) + kit.measure(Font.SMALL, text) + (kit.px(16 + 5) if emoji else 0)
 
 
 def _chip(sheet: Sheet, reaction: Reaction, place: tuple[int, int, int], mine: bool) -> None:
     kit, palette, px = sheet.kit, sheet.kit.palette, sheet.kit.px
     x, width, tall = place
-    name, text = _chip_parts(reaction)
+    emoji, text = _chip_parts(reaction)
     ground = palette.chip_own if mine else palette.chip
     sheet.ops.append(Box(x, sheet.y, width, tall, ground, sheet.skin.ground, tall // 2))
     sheet.spots.append(HitArea(x, sheet.y, width, tall, HitAreaKind.CHIP, reaction.emoji))
     at = x + px(8)
-    if name and (shown := picture(name)):
-        sheet.ops.append(Glyph(at, sheet.y + (tall - px(16)) // 2, shown.glyph, 16, getattr(palette, shown.role)))
+    if emoji:
+        sheet.ops.append(EmojiPicture(at, sheet.y + (tall - px(16)) // 2, emoji, 16))
         at += px(16 + 5)
     middle = sheet.y + (tall - kit.height[Font.SMALL]) // 2
     sheet.ops.append(TextSpan(at, middle, text, Font.SMALL, palette.on_chip))

@@ -227,6 +227,6 @@ class Composer:
         name = glyphs.one_line(words.author(line), 60)
         title = _("Edit your message") if draft.editing else _("Reply to {name}").format(name=name)
         self._banner_title.configure(text=title)
-        text = _("This message was deleted") if line.deleted else glyphs.preview(line.text, 90)
+        text = _("This message was deleted") if line.deleted else glyphs.inline(glyphs.preview(line.text, 90))
         self._banner_text.configure(text=text)
         self._banner.pack(fill="x", side="top", pady=(0, self._tools.px(6)))

@@ -94,7 +94,7 @@ def _recent(room: RoomView) -> tuple[float, str]:
 
 def _room_row(model: ChatModel, room: RoomView) -> ListRow:
     direct = room.kind is RoomKind.DIRECT
-    title = glyphs.one_line(words.room_title(room), 100)
+    title = glyphs.flat(words.room_title(room), 100)
     return ListRow(
         RoomRowKey(room.room),
         title,
@@ -114,13 +114,13 @@ def preview(model: ChatModel, room: RoomView) -> str:
     """The line below a room's name: the draft, else what was said last."""
     draft = model.drafts.get(room.room)
     if draft and draft.text.strip() and not draft.editing and room.room != model.current:
-        return _("Draft: {text}").format(text=glyphs.one_line(draft.text, 80))
+        return _("Draft: {text}").format(text=glyphs.flat(draft.text, 80))
     if not room.last_text:
         return words.room_kind(room)
     text = glyphs.preview(room.last_text, 80)
     if room.kind is RoomKind.DIRECT or not room.last_author:
         return text
-    return _("{author}: {text}").format(author=glyphs.one_line(room.last_author, 40), text=text)
+    return _("{author}: {text}").format(author=glyphs.flat(room.last_author, 40), text=text)
 
 
 def _new_partners(model: ChatModel, wanted: str) -> list[ListRow]:
@@ -139,7 +139,7 @@ def joinable_rows(model: ChatModel, wanted: str = "") -> list[ListRow]:
     return [
         ListRow(
             RoomRowKey(room.room),
-            glyphs.one_line(words.room_title(room), 100),
+            glyphs.flat(words.room_title(room), 100),
             subtitle=words.members(room.members),
             initials=initials(words.room_title(room)),
             index=avatar_index(room.room),
@@ -179,9 +179,9 @@ def _person_order(person: Person) -> tuple[str, str]:
 
 def person_row(person: Person, two_lines: bool = False) -> ListRow:
     """Somebody in a list; with two lines also the user name and since when they are away."""
-    name = glyphs.one_line(words.person_name(person), 80)
+    name = glyphs.flat(words.person_name(person), 80)
     state = words.presence(person)
-    about = f"@{glyphs.one_line(person.name, 40)} · {state}"
+    about = f"@{glyphs.flat(person.name, 40)} · {state}"
     return ListRow(
         PersonRowKey(person.user_id),
         name,
@@ -206,7 +206,7 @@ def server_rows(servers: Iterable[Server]) -> list[ListRow]:
     return [
         ListRow(
             ServerRowKey(server.fingerprint, server.host, server.port),
-            glyphs.one_line(server.name, 64) or server.host,
+            glyphs.flat(server.name, 64) or server.host,
             subtitle=f"{server.host}:{server.port} · {words.via(server)}",
             icon={Trust.PINNED: "shield-check", Trust.CHANGED: "shield-exclamation"}.get(server.trust, "hdd-network"),
             right=_("known") if server.trust is Trust.PINNED else "",
@@ -225,11 +225,11 @@ def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[ListRow]:
     rows = []
     for line in lines:
         room = model.rooms.get(line.room)
-        place = f" · {glyphs.one_line(words.room_title(room), 40)}" if room and room.room != model.current else ""
+        place = f" · {glyphs.flat(words.room_title(room), 40)}" if room and room.room != model.current else ""
         rows.append(
             ListRow(
                 LineRowKey(line.room, line.seq or 0),
-                glyphs.one_line(words.author(line), 60) + place,
+                glyphs.flat(words.author(line), 60) + place,
                 subtitle=glyphs.preview(line.text, 120),
                 right=words.moment(shown_time(line)),
                 initials=initials(words.author(line)),

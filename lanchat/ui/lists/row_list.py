@@ -11,6 +11,7 @@ from lanchat.protocol.codes import PresenceState
 from lanchat.ui.kit.canvas.brush import Brush
 from lanchat.ui.kit.canvas.drawing import Avatar, Font, LayoutContext
 from lanchat.ui.kit.canvas.images import Images
+from lanchat.ui.kit.canvas.text_line import text_line
 from lanchat.ui.kit.canvas.wrap import elide
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import menu_button
@@ -231,22 +232,17 @@ class RowList:
         first = right
         if self._two_lines and row.right:
             first = self._size[0] - px(20) - kit.measure(Font.SMALL, row.right)
-        title = elide(row.title, max(first - left, px(20)), lambda text: kit.measure(font, text))
+        room = max(first - left, px(20))
         if not (self._two_lines and row.subtitle):
-            self.canvas.create_text(left, y + height // 2, text=title, anchor="w", font=font.value, fill=colour)
+            ops, _width = text_line(kit, row.title, font, (left, y + (height - kit.height[font]) // 2), room, colour)
+            self._brush.draw(ops, 0, "row")
             return
         total = kit.height[font] + kit.height[Font.SMALL]
         top = y + (height - total) // 2
-        self.canvas.create_text(left, top, text=title, anchor="nw", font=font.value, fill=colour)
-        subtitle = elide(row.subtitle, max(right - left, px(20)), lambda text: kit.measure(Font.SMALL, text))
-        self.canvas.create_text(
-            left,
-            top + kit.height[font],
-            text=subtitle,
-            anchor="nw",
-            font=Font.SMALL.value,
-            fill=palette.muted_on_selected if selected else palette.muted,
-        )
+        ops, _width = text_line(kit, row.title, font, (left, top), room, colour)
+        muted, below = palette.muted_on_selected if selected else palette.muted, (left, top + kit.height[font])
+        more, _width = text_line(kit, row.subtitle, Font.SMALL, below, max(right - left, px(20)), muted)
+        self._brush.draw([*ops, *more], 0, "row")
 
     # Mouse and keys
 

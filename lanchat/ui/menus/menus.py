@@ -10,12 +10,13 @@ from lanchat.core.policy import LANGUAGE, NO_POLICY, TEXT_SIZE, THEME, Policy
 from lanchat.i18n import _, language
 from lanchat.protocol.codes import Role, RoomKind
 from lanchat.ui.kit.canvas.glyphs import spoken
-from lanchat.ui.kit.canvas.pictures import REACTIONS, picture
+from lanchat.ui.kit.canvas.pictures import REACTIONS
 from lanchat.ui.menus.keys import Action
 
 
 class MenuItem(msgspec.Struct, frozen=True):
-    """Words, what it does, and the keys that do the same. `icon`: a glyph, coloured as `role` of the palette."""
+    """Words, what it does, and the keys that do the same. `icon`: a glyph, coloured as `role` of the palette; or
+    `emoji`."""
 
     label: str
     run: Callable[[], object]
@@ -23,6 +24,7 @@ class MenuItem(msgspec.Struct, frozen=True):
     enabled: bool = True
     icon: str = ""
     role: str = "text"
+    emoji: str = ""
 
 
 class Submenu(msgspec.Struct, frozen=True):
@@ -115,11 +117,8 @@ def _author_name(line: Line) -> str:
 def _reaction(line: Line, me: int, emoji: str, react: Callable[[str], None]) -> MenuItem:
     mine = any(reaction.emoji == emoji and me in reaction.users for reaction in line.reactions)
     name = reaction_name(emoji)
-    shown = picture(spoken(emoji))
     label = _("{name} (take back)").format(name=name) if mine else name
-    return MenuItem(
-        label, lambda: react(emoji), icon=shown.glyph if shown else "", role=shown.role if shown else "text"
-    )
+    return MenuItem(label, lambda: react(emoji), emoji=emoji)
 
 
 def reaction_name(emoji: str) -> str:

@@ -73,7 +73,7 @@ def _add(tools: Toolkit, menu: tk.Menu, item: MenuItem) -> None:
         # A dialog must not open while the menu still holds the pointer.
         command=lambda: tools.root.after_idle(run),
         state="normal" if item.enabled else "disabled",
-        image=_image(tools, item.icon, item.role),
+        image=tools.images.menu_emoji(item.emoji) if item.emoji else _image(tools, item.icon, item.role),
         compound="left",
     )
 

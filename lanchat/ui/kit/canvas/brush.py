@@ -3,7 +3,7 @@
 import tkinter as tk
 from collections.abc import Iterable
 
-from lanchat.ui.kit.canvas.drawing import Avatar, Box, Font, Glyph, Hairline, Op, TextSpan
+from lanchat.ui.kit.canvas.drawing import Avatar, Box, EmojiPicture, Font, Glyph, Hairline, Op, TextSpan
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.theme import Palette
 
@@ -36,6 +36,9 @@ class Brush:
             return self.box(op.x, op.y + dy, op.width, op.height, op.radius, op.fill, op.ground, tag)
         if isinstance(op, Glyph):
             image = self._images.icon(op.name, op.size, op.fill)
+            return canvas.create_image(op.x, op.y + dy, image=image, anchor="nw", tags=tag)
+        if isinstance(op, EmojiPicture):
+            image = self._images.emoji(op.text, op.size)
             return canvas.create_image(op.x, op.y + dy, image=image, anchor="nw", tags=tag)
         if isinstance(op, Hairline):
             return canvas.create_line(op.x, op.y + dy, op.x + op.width, op.y + dy, fill=op.fill, tags=tag)

@@ -85,6 +85,15 @@ class Glyph(NamedTuple):
     fill: str
 
 
+class EmojiPicture(NamedTuple):
+    """An emoji in colour, `size` pixels at 96 dpi high and wide."""
+
+    x: int
+    y: int
+    text: str
+    size: int
+
+
 class Avatar(NamedTuple):
     """Initials on a disc."""
 
@@ -104,7 +113,7 @@ class Hairline(NamedTuple):
     fill: str
 
 
-Op = Box | TextSpan | Glyph | Avatar | Hairline
+Op = Box | TextSpan | Glyph | EmojiPicture | Avatar | Hairline
 
 
 class HitAreaKind(enum.Enum):

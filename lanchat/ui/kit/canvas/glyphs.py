@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from lanchat.i18n.emoji import name_of
 from lanchat.protocol.text.cleaning import WORD, kind
 from lanchat.protocol.text.emoji import BMP_PICTURES, SELECTORS, SKIN_TONES, ZWJ
 from lanchat.protocol.text.markup import visible
@@ -23,7 +24,8 @@ from lanchat.protocol.text.markup import visible
 _ONE = f"(?:(?:[\U00010000-\U0010ffff{BMP_PICTURES}][{SELECTORS}]?|[^\\s][{SELECTORS}])[{SKIN_TONES}]?)"
 _FLAG = "(?:[\U0001f1e6-\U0001f1ff]{2})"
 _KEYCAP = f"(?:[0-9#*][{SELECTORS}]?\u20e3)"
-_CLUSTER = re.compile(f"{_FLAG}|{_KEYCAP}|{_ONE}(?:{ZWJ}{_ONE})*|[{SELECTORS}\ud800-\udfff]+")
+_REGION = "(?:\U0001f3f4[\U000e0020-\U000e007e]{1,16}\U000e007f)"
+_CLUSTER = re.compile(f"{_FLAG}|{_REGION}|{_KEYCAP}|{_ONE}(?:{ZWJ}{_ONE})*|[{SELECTORS}\ud800-\udfff]+")
 _LETTERS_MAX = 4096  # whose fonts are remembered
 _SKIN = ("light", "medium-light", "medium", "medium-dark", "dark")
 
@@ -75,7 +77,9 @@ def split(text: str) -> list[GlyphRun]:
 
 
 def spoken(cluster: str) -> str:
-    """The name of a character or of a sequence that makes one picture, in lower case; never empty."""
+    """The name of a character or of a sequence that makes one picture; never empty."""
+    if name := name_of(cluster):
+        return name
     if len(cluster) == 2 and all("\U0001f1e6" <= char <= "\U0001f1ff" for char in cluster):
         return "flag " + "".join(chr(ord(char) - 0x1F1E6 + ord("A")) for char in cluster)
     if cluster.endswith("\u20e3"):
@@ -95,15 +99,20 @@ def inline(text: str) -> str:
     return "".join(f"[{run.name}]" if run.name else run.text for run in split(text))
 
 
+def flat(text: str, limit: int = 200) -> str:
+    """The beginning of a text in one line; not for a widget, but for `text_line`."""
+    flat = " ".join(text[: limit * 2].split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """The beginning of a text for a list or a title: one line, safe for a widget."""
-    flat = " ".join(text[: limit * 2].split())
-    return inline(flat if len(flat) <= limit else flat[: limit - 1] + "…")
+    return inline(flat(text, limit))
 
 
 def preview(text: str, limit: int = 200) -> str:
-    """As `one_line`, of a message: without the marks for bold letters and the like."""
-    return one_line(visible(text[: limit * 4]), limit)
+    """As `flat`, of a message: without the marks for bold letters and the like."""
+    return flat(visible(text[: limit * 4]), limit)
 
 
 def joined(typed: str) -> str:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw, ImageTk
 
+from lanchat.i18n.emoji import place_of
+from lanchat.ui.kit.canvas.emoji_pictures import emoji_picture
+
 _FINE = 4
 
 
@@ -39,6 +42,18 @@ class Images:
         """A glyph of the icon font, `size` pixels at 96 dpi, on nothing. Raises ValueError: no such glyph."""
         pixels = max(self._px(size), 1)
         return self._keep(("icon", name, pixels, colour), lambda: _icon(name, pixels, colour))
+
+    def emoji(self, text: str, size: int) -> ImageTk.PhotoImage:
+        """An emoji in colour, `size` pixels at 96 dpi, on nothing. Only of what `has_picture`."""
+        pixels, place = max(self._px(size), 1), place_of(text)
+        assert place
+        return self._keep(("emoji", place, pixels), lambda: emoji_picture(place, pixels))
+
+    def menu_emoji(self, text: str) -> ImageTk.PhotoImage:
+        """As `menu`, with an emoji of which there is a picture."""
+        size, icon, place = (self._px(26), self._px(28)), self._px(18), place_of(text)
+        assert place
+        return self._keep(("menu emoji", place, size), lambda: _centred(emoji_picture(place, icon), size))
 
     def menu(self, name: str, colour: str) -> ImageTk.PhotoImage:
         """The picture at the left of a menu's entry, or the empty place of one: it also makes entries as high as a
@@ -90,7 +105,11 @@ def _icon(name: str, size: int, colour: str) -> Image.Image:
 
 
 def _menu(name: str, size: tuple[int, int], icon: int, colour: str) -> Image.Image:
+    return _centred(_icon(name, icon, colour) if name else None, size)
+
+
+def _centred(picture: Image.Image | None, size: tuple[int, int]) -> Image.Image:
     image = Image.new("RGBA", size, (0, 0, 0, 0))
-    if name:
-        image.paste(_icon(name, icon, colour), ((size[0] - icon) // 2, (size[1] - icon) // 2))
+    if picture:
+        image.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
     return image

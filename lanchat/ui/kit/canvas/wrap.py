@@ -56,7 +56,7 @@ class _Token(NamedTuple):
 
 
 def wrap(text: str, width: int, measure: Measure, picture: Measure) -> list[WrappedRow]:
-    """`text` in rows of at most `width` pixels (one character may be wider). `picture` measures a picture by its name.
+    """`text` in rows of at most `width` pixels (one character may be wider). `picture` measures that of an emoji.
 
     There is always one row at least.
     """
@@ -85,7 +85,7 @@ def wrap_spans(
                 rows += builder.finish()
                 builder = _Rows(width, measure, place)
             for token in _plain(line, place, address, span.style):
-                builder.add(token, picture(token.name) if token.name else measure(span.style, _shown(token.text)))
+                builder.add(token, picture(token.text) if token.name else measure(span.style, _shown(token.text)))
             place += len(line) + 1
     return rows + builder.finish()
 
@@ -135,7 +135,7 @@ def _rows_of_words(paragraph: str, start: int, width: int, measure: Measure) -> 
 def _rows_of_anything(paragraph: str, start: int, width: int, measure: Measure, picture: Measure) -> list[WrappedRow]:
     builder = _Rows(width, lambda style, part: measure(part), start)
     for token in _tokens(paragraph, start):
-        builder.add(token, picture(token.name) if token.name else measure(_shown(token.text)))
+        builder.add(token, picture(token.text) if token.name else measure(_shown(token.text)))
     return builder.finish()
 
 

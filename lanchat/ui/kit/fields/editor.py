@@ -13,7 +13,7 @@ from lanchat.protocol.limits import BODY_CHARACTERS_MAX
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
-from lanchat.ui.kit.canvas.pictures import picture
+from lanchat.ui.kit.canvas.pictures import has_picture
 from lanchat.ui.kit.fields.clipboard import clipboard_text
 from lanchat.ui.kit.fields.mirror import Mirror
 from lanchat.ui.kit.fields.undo import TextSnapshot, UndoHistory
@@ -161,8 +161,8 @@ class TextEditor:
 
     def _put_picture(self, run: glyphs.GlyphRun) -> None:
         palette, px = self._tools.palette, self._tools.px
-        if shown := picture(run.name):
-            image = self._tools.images.icon(shown.glyph, 18, getattr(palette, shown.role))
+        if has_picture(run.text):
+            image = self._tools.images.emoji(run.text, 18)
             self._mirror.embed(run.text, "image", "create", "-image", str(image), "-padx", "1")
             return
         label = tk.Label(
