@@ -535,7 +535,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/store/database.py": "_REPAIRS_MAX",
         "lanchat/protocol/text/markup.py": "DEPTH_MAX",
         "lanchat/ui/conversation/body.py": "_GROUNDS_MAX",
-        "lanchat/ui/conversation/composer.py": "ROWS_MAX",
+        "lanchat/ui/conversation/composer.py": "PARTS_MAX ROWS_MAX",
         "lanchat/ui/model/entry.py": "_ROUNDS_KEPT",
         "lanchat/ui/wakeup.py": "BATCH_MAX",
         "lanchat_server/core/hub.py": "BATCHES_MAX",

@@ -2,14 +2,15 @@
 
 import tkinter as tk
 import tkinter.ttk as ttk
+from collections.abc import Callable
 from typing import Protocol
 
-from lanchat.i18n import _
+from lanchat.i18n import _, ngettext
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.editor import TextEditor
-from lanchat.ui.kit.fields.offer import Offer, first_part
+from lanchat.ui.kit.fields.offer import Offer, first_part, text_parts
 from lanchat.ui.kit.fields.placeholder import Placeholder
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
@@ -17,6 +18,7 @@ from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 
 ROWS_MAX = 8
+PARTS_MAX = 20  # of a text that is too long for one message
 _PASTE_MS = 20
 _COUNT_FROM = BODY_CHARACTERS_MAX - 400  # from here on the rest is counted
 
@@ -52,6 +54,7 @@ class Composer:
         self._box = ttk.Frame(self._row, style=ControlStyle.FIELD_FRAME.value, padding=(px(9), px(5)))
         self._box.pack(side="left", fill="x", expand=True)
         self._editor = TextEditor(tools, self._box, self._changed, self._too_long)
+        self._editor.on_picture = lambda: chat.tell(_("The clipboard holds a picture. Only text can be pasted here."))
         self.text = self._editor.text
         self.text.pack(fill="x")
         self._placeholder = Placeholder(tools, self.text, 5, self._hint)
@@ -152,10 +155,25 @@ class Composer:
         part = first_part(text, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) if problem else ""
         button = _("Keep the first {n}").format(n=len(part)) if problem else ""
         look = ControlStyle.ERROR if problem else ControlStyle.SMALL
-        if self._says.show(problem or hint, look, button, lambda: self._editor.change_to(part)):
+        more, send = self._parts_offer(text) if problem else ("", None)
+        if self._says.show(problem or hint, look, button, lambda: self._editor.change_to(part), more, send):
             self._place_offer()
         else:
             self._says.frame.pack_forget()
+
+    def _parts_offer(self, text: str) -> tuple[str, Callable[[], None] | None]:
+        """The button that sends a text in parts and what it does; empty when it cannot be."""
+        parts: list[str] = []
+        if self._chat.model.can_send() and not self._chat.model.draft.editing:
+            parts = text_parts(clean_text(text), BODY_CHARACTERS_MAX, BODY_OCTETS_MAX, PARTS_MAX)
+        if len(parts) < 2:
+            return "", None
+        button = ngettext("Send in {n} part", "Send in {n} parts", len(parts)).format(n=len(parts))
+        return button, lambda: self._send_parts(parts)
+
+    def _send_parts(self, parts: list[str]) -> None:
+        self._chat.submit_parts(parts)
+        self.show()
 
     def _place_offer(self) -> None:
         self._says.frame.pack(fill="x", side="top", anchor="w", pady=(0, self._tools.px(4)), before=self._row)
@@ -171,7 +189,8 @@ class Composer:
         button = _("Insert the first {n}").format(n=len(part)) if part else ""
         self._asked = self._editor.get()
         self._place_offer()
-        self._says.ask(words_, button, lambda: self._editor.insert(part))
+        more, send = self._parts_offer(rest + pasted)
+        self._says.ask(words_, button, lambda: self._editor.insert(part), more, send)
 
     def _answered(self) -> None:
         self._asked = None

@@ -3,7 +3,7 @@
 `changed` is told which parts to draw; `later` runs something after some milliseconds (Tk's `after` in the window).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lanchat.app import api
@@ -228,6 +228,19 @@ class Chat:
             self._send(room, text, reply)
         self._changed(WindowPart.DRAFT)
         return True
+
+    def submit_parts(self, parts: Sequence[str]) -> None:
+        """Sends a text that is too long for one message in several; the first one is the reply. The composer is empty
+        then."""
+        model, draft = self.model, self.model.draft
+        if draft.editing or not model.can_send() or any(self.too_long(part) for part in parts):
+            return
+        reply = draft.reply.seq or 0 if draft.reply else 0
+        model.drafts[model.current] = Draft()
+        model.fresh_after = None
+        for number, part in enumerate(parts):
+            self._send(model.current, part, 0 if number else reply)
+        self._changed(WindowPart.DRAFT)
 
     def _send(self, room: int, text: str, reply: int) -> None:
         def kept(line: Line) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
-from lanchat.ui.kit.fields.offer import first_part
+from lanchat.ui.kit.fields.offer import first_part, text_parts
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,18 @@ def test_result_is_a_prefix_within_its_bounds(text: str, characters: int, octets
 
 def test_megabyte_of_emoji_fills_a_message() -> None:
     assert first_part("👍" * 262_144, BODY_CHARACTERS_MAX, BODY_OCTETS_MAX) == "👍" * BODY_CHARACTERS_MAX
+
+
+def test_long_text_is_cut_between_paragraphs_lines_or_words() -> None:
+    assert text_parts("one two three", 8, 100, 9) == ["one two", "three"]
+    assert text_parts("a b\n\nc d e", 7, 100, 9) == ["a b", "c d e"]
+    assert text_parts("abcdefgh", 3, 100, 9) == ["abc", "def", "gh"]
+    assert text_parts(" short ", 100, 100, 9) == ["short"]
+    assert text_parts("x" * 10, 1, 10, 9) == []
+
+
+@given(st.text(st.sampled_from("ab \n\U0001f469\u200d\u0301"), max_size=80), st.integers(4, 20))
+def test_parts_keep_everything_but_blanks(text: str, characters: int) -> None:
+    parts = text_parts(text, characters, 4 * characters, 100)
+    assert all(len(part) <= characters for part in parts)
+    assert "".join("".join(parts).split()) == "".join(text.split())

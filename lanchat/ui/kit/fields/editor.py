@@ -14,7 +14,7 @@ from lanchat.protocol.text.cleaning import clean_text
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.canvas.pictures import has_picture
-from lanchat.ui.kit.fields.clipboard import clipboard_text
+from lanchat.ui.kit.fields.clipboard import clipboard_text, holds_picture
 from lanchat.ui.kit.fields.mirror import Mirror
 from lanchat.ui.kit.fields.undo import TextSnapshot, UndoHistory
 from lanchat.ui.kit.toolkit import Toolkit
@@ -57,6 +57,7 @@ class TextEditor:
         self._mirror = Mirror(self.text, CHARACTERS_MAX)
         self._history = UndoHistory()
         self.pasting = False
+        self.on_picture: Callable[[], None] | None = None  # a picture was pasted
         self._bind(master)
 
     def _bind(self, master: tk.Misc) -> None:
@@ -232,6 +233,8 @@ class TextEditor:
         self.pasting = True
         try:
             self._take(clipboard_text(self.text))
+            if self.on_picture and holds_picture(self.text):
+                self.on_picture()
         finally:
             self.pasting = False
         return "break"

@@ -18,16 +18,18 @@ _FLAGS = ("\U0001f1e6", "\U0001f1ff")
 
 
 class Offer:
-    """Words and at most one button. `leave` gives the keyboard back; `narrow`: the button is below the words. Main
+    """Words and at most two buttons. `leave` gives the keyboard back; `narrow`: the button is below the words. Main
     thread."""
 
     def __init__(self, tools: "Toolkit", master: tk.Misc, leave: Callable[[], None], *, narrow: bool = False) -> None:
         """`leave` is called when the offer was taken or declined. The caller places `frame`."""
         self._leave = leave
         self._do: Callable[[], None] = lambda: None
+        self._do_more: Callable[[], None] = lambda: None
         self.frame = ttk.Frame(master)
         self._cancel = tools.icon_button(self.frame, "x-lg", "Esc", self.close)
         self._button = tools.button(self.frame, "", self._accept, ControlStyle.PLAIN)
+        self._more = tools.button(self.frame, "", self._accept_more, ControlStyle.PLAIN)
         self._words = tools.label(self.frame, "", ControlStyle.ERROR, 220)
         if narrow:
             self._words.pack(side="top", anchor="w")
@@ -35,12 +37,13 @@ class Offer:
             self._words.pack(side="left", fill="x", expand=True)
             self._words.bind("<Configure>", lambda event: self._words.configure(wraplength=max(event.width - 4, 60)))
         self._place: Any = {"side": "left"} if narrow else {"side": "right", "before": self._words}
-        for button in (self._button, self._cancel):
+        for button in (self._button, self._more, self._cancel):
             button.bind("<Escape>", lambda event: self.close())
         for sequence in ("<Return>", "<KP_Enter>"):
             self._button.bind(sequence, lambda event: self._accept())
+            self._more.bind(sequence, lambda event: self._accept_more())
             self._cancel.bind(sequence, lambda event: self.close())
-        self._shown = ("", "", ControlStyle.ERROR)
+        self._shown = ("", "", "", ControlStyle.ERROR)
 
     def show(
         self,
@@ -48,28 +51,42 @@ class Offer:
         look: ControlStyle = ControlStyle.ERROR,
         button: str = "",
         do: Callable[[], None] | None = None,
+        more: str = "",
+        do_more: Callable[[], None] | None = None,
     ) -> bool:
-        """Whether there is something to be shown now; the caller places the frame."""
-        self._do = do or self._do
-        if (words, button, look) == self._shown:
+        """Whether there is something to be shown now; the caller places the frame. `more`: a second button."""
+        self._do, self._do_more = do or self._do, do_more or self._do_more
+        if (words, button, more, look) == self._shown:
             return bool(words)
-        self._shown = (words, button, look)
+        self._shown = (words, button, more, look)
         self._words.configure(text=words, style=look.value)
         self._cancel.pack_forget()
-        self._button.pack_forget()
-        if button:
-            self._button.configure(text=button)
-            self._button.pack(padx=(0, 8), **self._place)
+        for control, text in ((self._button, button), (self._more, more)):
+            control.pack_forget()
+            if text:
+                control.configure(text=text)
+                control.pack(padx=(0, 8), **self._place)
         return bool(words)
 
-    def ask(self, words: str, button: str, do: Callable[[], None]) -> None:
+    def ask(
+        self,
+        words: str,
+        button: str,
+        do: Callable[[], None],
+        more: str = "",
+        do_more: Callable[[], None] | None = None,
+    ) -> None:
         """A question that has the keyboard until it is answered."""
-        self.show(words, ControlStyle.ERROR, button, do)
+        self.show(words, ControlStyle.ERROR, button, do, more, do_more)
         self._cancel.pack(**self._place)
         (self._button if button else self._cancel).focus_set()
 
     def _accept(self) -> str:
         self._do()
+        return self.close()
+
+    def _accept_more(self) -> str:
+        self._do_more()
         return self.close()
 
     def close(self) -> str:
@@ -87,6 +104,23 @@ def first_part(text: str, characters: int, octets: int) -> str:
     while 0 < end < len(text) and _together(text, end):
         end -= 1
     return text[: end or longest]
+
+
+def text_parts(text: str, characters: int, octets: int, most: int) -> list[str]:
+    """The text in parts within these bounds, cut between paragraphs, lines or words where one ends in the second half
+    of a part; without blanks at their ends. Empty when it takes more than `most` parts."""
+    parts: list[str] = []
+    rest = text.strip()
+    while rest:
+        if len(parts) == most:
+            return []
+        part = first_part(rest, characters, octets)
+        if len(part) < len(rest):
+            ends = (part.rfind(gap) for gap in ("\n\n", "\n", " "))
+            part = part[: next((end for end in ends if end * 2 > len(part)), len(part))]
+        parts.append(part.rstrip())
+        rest = rest[len(part) :].lstrip()
+    return parts
 
 
 def _together(text: str, at: int) -> bool:
