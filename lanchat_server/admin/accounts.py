@@ -24,7 +24,7 @@ from lanchat_server.passwords import HasherBusy
 
 async def list_accounts(context: AdminContext, request: wire.ListAccounts) -> wire.AccountList:
     """All accounts, the oldest first."""
-    users = context.directory.users.values()
+    users = [user for user in context.directory.users.values() if not user.deleted]
     views = listed(users, lambda user: place_of(user.id), lambda user: _view(context, user), request.after)
     return wire.AccountList(*views)
 
@@ -42,13 +42,14 @@ def _result(context: AdminContext, user: int) -> wire.AccountResult:
 async def find_account(context: AdminContext, request: wire.FindAccount) -> wire.AccountResult:
     """The account with a name."""
     user = context.directory.user_named(request.name)
-    if user is None:
+    if user is None or user.deleted:
         raise Refused(Code.NOT_FOUND, "no such user")
     return _result(context, user.id)
 
 
 def _check_exists(context: AdminContext, user: int) -> None:
-    if user not in context.directory.users:
+    known = context.directory.users.get(user)
+    if known is None or known.deleted:
         raise Refused(Code.NOT_FOUND, "no such user")
 
 
@@ -88,8 +89,13 @@ def _cleaned(clean: Callable[[str], str], text: str, otherwise: Code) -> str:
 
 async def disable_account(context: AdminContext, request: wire.DisableAccount) -> wire.AccountResult:
     """An account that is shut out, or let in again."""
-    _check_exists(context, request.user)
-    await context.host.disable(request.user, request.disabled, context.actor, context.check)
+
+    def check() -> None:
+        context.check()
+        _check_exists(context, request.user)
+
+    check()
+    await context.host.disable(request.user, request.disabled, context.actor, check)
     return _result(context, request.user)
 
 
@@ -98,10 +104,37 @@ async def set_role(context: AdminContext, request: wire.SetRole) -> wire.Account
     _check_exists(context, request.user)
 
     def job(tx: Transaction) -> DirectoryChange[UserRow]:
+        _check_exists(context, request.user)
         return accounts.update_user(tx, context.directory, request.user, role=request.role)
 
     context.host.changed(await context.transact(job))
     return _result(context, request.user)
+
+
+async def set_display_name(context: AdminContext, request: wire.SetDisplayName) -> wire.AccountResult:
+    """An account that others see under another name."""
+    _check_exists(context, request.user)
+    name = tidy_name(request.display_name) or context.directory.users[request.user].name
+    name = _cleaned(clean_display_name, name, Code.NAME_INVALID)
+
+    def job(tx: Transaction) -> DirectoryChange[UserRow]:
+        _check_exists(context, request.user)
+        return accounts.update_user(tx, context.directory, request.user, display_name=name)
+
+    context.host.changed(await context.transact(job))
+    return _result(context, request.user)
+
+
+async def delete_account(context: AdminContext, request: wire.DeleteAccount) -> wire.Done:
+    """An account ends for good."""
+
+    def check() -> None:
+        context.check()
+        _check_exists(context, request.user)
+
+    check()
+    await context.host.delete(request.user, context.actor, check)
+    return wire.Done()
 
 
 async def reset_password(context: AdminContext, request: wire.ResetPassword) -> wire.RecoveryCode:
@@ -111,6 +144,7 @@ async def reset_password(context: AdminContext, request: wire.ResetPassword) -> 
     row = recovery.new_recovery(context.directory.log.log_id, request.user, code, context.host.wall_ms())
 
     def job(tx: Transaction) -> DirectoryChange[None]:
+        _check_exists(context, request.user)
         tx.set_recovery(row, request.user)
         return together(None)
 

@@ -16,6 +16,7 @@ from lanchat_server.admin.operations import perform
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
 from lanchat_server.core.changes import DirectoryChange, together, transact
+from lanchat_server.core.deleted_accounts import delete_account
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, RoomRow, UserRow
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
@@ -28,7 +29,7 @@ T = TypeVar("T")
 # What changes nothing and needs no lease.
 READING = (wire.ListAccounts, wire.FindAccount, wire.ListDevices, wire.ListAllRooms)
 # Of sessions, which only a running server has.
-RUNNING = (wire.Status, wire.EndSessions)
+RUNNING = (wire.Status, wire.EndSessions, wire.ListSessions)
 # What makes sense before the server's first start. Anything else where no database is means a mistyped path.
 MAKING = (wire.AddAccount, wire.CreateInvite)
 # Records of a deleted room in one transaction.
@@ -129,6 +130,16 @@ class _RestingHost:
 
         await self.transact(job)
 
+    async def delete(self, user: int, actor: Actor, check: Callable[[], None]) -> None:
+        def job(tx: Transaction) -> DirectoryChange[None]:
+            check()
+            devices = [row.id for row in self.directory.devices_of(user) if not row.revoked_ms]
+            revoked = accounts.revoke_devices(tx, self.directory, devices, self.wall_ms())
+            keys = self._new_room_keys(tx, user)
+            return together(None, revoked, delete_account(tx, self.directory, user), keys)
+
+        await self.transact(job)
+
     def _new_room_keys(self, tx: Transaction, user: int) -> DirectoryChange[list[RoomKeyRow]]:
         """For all rooms of a user who, or whose device, must not read on."""
         fresh = {room: self.entropy.token_bytes(32) for room in self.directory.rooms_of(user)}
@@ -136,6 +147,9 @@ class _RestingHost:
 
     def end_sessions(self, user: int, actor: Actor) -> int:
         return 0
+
+    def sessions(self) -> dict[int, wire.SessionDetails]:
+        raise AdminError(_("No server is running"))
 
     def online(self, user: int) -> set[bytes]:
         return set()
@@ -146,6 +160,9 @@ class _RestingHost:
             return together(None, revoked, self._new_room_keys(tx, device.user))
 
         await self.transact(job)
+
+    def room_changed(self, room: int) -> None:
+        pass
 
     def archived(self, room: int) -> None:
         pass

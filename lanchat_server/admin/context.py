@@ -35,6 +35,10 @@ class Actor(Protocol):
         """Of the session; empty: there is none."""
 
     @property
+    def claims(self) -> bool:
+        """Whether it moves a backup away itself."""
+
+    @property
     def role(self) -> Role:
         """As it is now."""
 
@@ -51,6 +55,10 @@ class LocalActor:
     user = 0
     device = b""
     role = Role.ADMINISTRATOR
+
+    def __init__(self, claims: bool = True) -> None:
+        """`claims`: it moves a backup away itself, as a command does; else backups are kept like those of sessions."""
+        self.claims = claims
 
     def check(self) -> None:
         """The right does not end."""
@@ -93,14 +101,23 @@ class Host(Protocol):
     async def disable(self, user: int, disabled: bool, actor: Actor, check: Callable[[], None]) -> None:
         """Shut an account out at once, or let it in again."""
 
+    async def delete(self, user: int, actor: Actor, check: Callable[[], None]) -> None:
+        """End an account for good, with its devices and sessions."""
+
     def end_sessions(self, user: int, actor: Actor) -> int:
         """Say goodbye to all sessions of an account; how many there were."""
+
+    def sessions(self) -> dict[int, wire.SessionDetails]:
+        """Who is connected now, by the number of the session."""
 
     def online(self, user: int) -> set[bytes]:
         """The devices that have a session."""
 
     async def revoke(self, device: DeviceRow, actor: Actor, check: Callable[[], None]) -> None:
         """End a device's right, and its sessions."""
+
+    def room_changed(self, room: int) -> None:
+        """Its name or policy was changed."""
 
     def archived(self, room: int) -> None:
         """It was archived, or taken back."""

@@ -9,6 +9,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Role
 from lanchat_server.admin import accounts, invites, rooms
 from lanchat_server.admin.context import Actor, AdminContext, Host
+from lanchat_server.core.lists import listed, place_of
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +29,20 @@ async def status(context: AdminContext, request: wire.Status) -> wire.StatusRepo
     return context.host.status(request.rooms_above)
 
 
+async def list_sessions(context: AdminContext, request: wire.ListSessions) -> wire.SessionList:
+    """Who is connected now."""
+    sessions = context.host.sessions()
+    return wire.SessionList(*listed(sessions.items(), _place, lambda entry: entry[1], request.after))
+
+
+def _place(entry: tuple[int, wire.SessionDetails]) -> bytes:
+    number, session = entry
+    return place_of(session.since_ms) + place_of(number)
+
+
 async def create_backup(context: AdminContext, _request: wire.CreateBackup) -> wire.BackupMade:
     """Keys and database in a file."""
-    made = await context.host.backup(claimed=not context.actor.user)
+    made = await context.host.backup(claimed=context.actor.claims)
     context.check()
     return made
 
@@ -42,6 +54,8 @@ OPERATIONS: dict[type, Operation] = {
     wire.DisableAccount: Operation(accounts.disable_account, confirms=True),
     wire.SetRole: Operation(accounts.set_role, confirms=True),
     wire.ResetPassword: Operation(accounts.reset_password, confirms=True),
+    wire.SetDisplayName: Operation(accounts.set_display_name, confirms=True),
+    wire.DeleteAccount: Operation(accounts.delete_account, confirms=True),
     wire.EndSessions: Operation(accounts.end_sessions, confirms=True),
     # The owner of a device or room may, too: the operations look at it.
     wire.ListDevices: Operation(accounts.list_devices, Role.MEMBER),
@@ -50,9 +64,11 @@ OPERATIONS: dict[type, Operation] = {
     wire.ListInvites: Operation(invites.list_invites, Role.MODERATOR),
     wire.VoidInvite: Operation(invites.void_invite, Role.MODERATOR),
     wire.ListAllRooms: Operation(rooms.list_all_rooms),
+    wire.ChangeRoom: Operation(rooms.change_room, Role.MEMBER),
     wire.ArchiveRooms: Operation(rooms.archive_rooms, Role.MEMBER),
     wire.DeleteRooms: Operation(rooms.delete_rooms, Role.MEMBER),
     wire.Status: Operation(status),
+    wire.ListSessions: Operation(list_sessions),
     wire.CreateBackup: Operation(create_backup, confirms=True, long=True),
 }
 

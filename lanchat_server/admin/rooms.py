@@ -2,13 +2,17 @@
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.text.names import clean_room_name, tidy_name
 from lanchat_server.admin.context import AdminContext
 from lanchat_server.core import accounts
 from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.directory import DIRECT_PREFIX
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeletedRoom, RoomRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
+from lanchat_server.core.room_changes import change_room as change_room_row
 
 
 async def list_all_rooms(context: AdminContext, request: wire.ListAllRooms) -> wire.RoomSummaryList:
@@ -24,7 +28,30 @@ def _place(room: RoomRow) -> bytes:
 def _view(context: AdminContext, room: RoomRow) -> wire.RoomSummary:
     members, messages = len(context.directory.members(room.id)), context.host.messages(room)
     made = (room.creator, room.created_ms)
-    return wire.RoomSummary(room.id, room.name, room.kind, *made, members, messages, room.archived)
+    return wire.RoomSummary(room.id, room.name, room.kind, *made, members, messages, room.archived, room.history)
+
+
+async def change_room(context: AdminContext, request: wire.ChangeRoom) -> wire.Done:
+    """Another name, or what those who join from now on may read."""
+    name = _cleaned_name(request.name)
+
+    def job(tx: Transaction) -> DirectoryChange[RoomRow]:
+        _governed(context, request.room)
+        return change_room_row(tx, context.directory, request.room, context.actor.user, name, request.history)
+
+    await context.transact(job)
+    context.host.room_changed(request.room)
+    return wire.Done()
+
+
+def _cleaned_name(name: str | None) -> str | None:
+    try:
+        cleaned = None if name is None else clean_room_name(tidy_name(name))
+    except ProtocolError as error:
+        raise Refused(Code.NAME_INVALID, str(error)) from error
+    if cleaned is not None and cleaned.casefold().startswith(DIRECT_PREFIX):
+        raise Refused(Code.NAME_INVALID, "this name is for direct rooms")
+    return cleaned
 
 
 async def archive_rooms(context: AdminContext, request: wire.ArchiveRooms) -> wire.Done:

@@ -57,7 +57,7 @@ def _nothing() -> None:
     """The change of something that was so already."""
 
 
-def _stated(
+def stated(
     tx: Transaction,
     directory: Directory,
     apply: Callable[[], None],
@@ -112,7 +112,7 @@ def add_user(
         directory.put_user(user)
         directory.put_members([member])
 
-    return DirectoryChange(user, _stated(tx, directory, apply, users=[user.id], rooms=[member.room]))
+    return DirectoryChange(user, stated(tx, directory, apply, users=[user.id], rooms=[member.room]))
 
 
 def update_user(
@@ -163,7 +163,7 @@ def update_user(
     )
     apply: Callable[[], None] = partial(directory.put_user, changed)
     if (changed.display_name, changed.role, changed.disabled) != (user.display_name, user.role, user.disabled):
-        apply = _stated(tx, directory, apply, users=[user_id])
+        apply = stated(tx, directory, apply, users=[user_id])
     return DirectoryChange(changed, apply)
 
 
@@ -302,7 +302,7 @@ def revoke_devices(
             directory.put_user(replace(directory.users[user], pending_email="", email_from_ms=0))
 
     fresh = [device for device in devices if not directory.devices[device].revoked_number]
-    return DirectoryChange(None, _stated(tx, directory, apply, devices=fresh))
+    return DirectoryChange(None, stated(tx, directory, apply, devices=fresh))
 
 
 # --- Rooms -----------------------------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def add_room(
         directory.put_room(room)
         directory.put_members(members)
 
-    return DirectoryChange(room, _stated(tx, directory, apply, rooms=[room_id]))
+    return DirectoryChange(room, stated(tx, directory, apply, rooms=[room_id]))
 
 
 def open_direct(
@@ -359,15 +359,17 @@ def add_member(
     known = directory.membership(room, user)
     if known is not None:
         return DirectoryChange(known, _nothing)
+    if directory.users[user].deleted:
+        raise Refused(Code.NOT_FOUND, "no such user")
     member = _membership(directory, room, user, tx, now_ms)
     tx.add_members([member])
-    return DirectoryChange(member, _stated(tx, directory, lambda: directory.put_members([member]), rooms=[room]))
+    return DirectoryChange(member, stated(tx, directory, lambda: directory.put_members([member]), rooms=[room]))
 
 
 def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -> DirectoryChange[None]:
     """A member less."""
     tx.remove_members(room, [user])
-    return DirectoryChange(None, _stated(tx, directory, lambda: directory.drop_members(room, [user]), rooms=[room]))
+    return DirectoryChange(None, stated(tx, directory, lambda: directory.drop_members(room, [user]), rooms=[room]))
 
 
 def _membership(directory: Directory, room: int, user: int, tx: Transaction, now_ms: int) -> MembershipRow:
@@ -380,7 +382,7 @@ def set_history(tx: Transaction, directory: Directory, room: int, history: Histo
     """For those who join from now on; what members may read already stays theirs."""
     tx.update_room(room, history=history)
     changed = replace(directory.rooms[room], history=history)
-    return DirectoryChange(changed, _stated(tx, directory, lambda: directory.put_room(changed), rooms=[room]))
+    return DirectoryChange(changed, stated(tx, directory, lambda: directory.put_room(changed), rooms=[room]))
 
 
 def set_archived(tx: Transaction, directory: Directory, room: int, archived: bool) -> DirectoryChange[bool]:
@@ -392,7 +394,7 @@ def set_archived(tx: Transaction, directory: Directory, room: int, archived: boo
         return DirectoryChange(False, _nothing)
     tx.update_room(room, archived=archived)
     changed = replace(row, archived=archived)
-    return DirectoryChange(True, _stated(tx, directory, lambda: directory.put_room(changed), rooms=[room]))
+    return DirectoryChange(True, stated(tx, directory, lambda: directory.put_room(changed), rooms=[room]))
 
 
 def delete_rooms(tx: Transaction, directory: Directory, rooms: Collection[int]) -> DirectoryChange[list[DeletedRoom]]:
@@ -402,7 +404,7 @@ def delete_rooms(tx: Transaction, directory: Directory, rooms: Collection[int]) 
     tx.delete_rooms(rooms)
     rows = [replace(directory.rooms[room], number=directory.next_number) for room in rooms]
     deleted = [DeletedRoom(row, tuple(directory.members(row.id))) for row in rows]
-    return DirectoryChange(deleted, _stated(tx, directory, lambda: directory.drop_rooms(rooms), rooms=rooms))
+    return DirectoryChange(deleted, stated(tx, directory, lambda: directory.drop_rooms(rooms), rooms=rooms))
 
 
 def rotate_room_keys(

@@ -143,13 +143,14 @@ class Directory:
         """User id to membership; do not change it."""
         return self._members.get(room, _NOBODY)
 
-    def sees_room_named(self, user: int, name: str) -> bool:
-        """Whether a room that the user is in or may join has this name, or one that people may take for it."""
+    def sees_room_named(self, user: int, name: str, apart: int = -1) -> bool:
+        """Whether a room that the user is in or may join has this name, or one that people may take for it; the room
+        `apart` does not count."""
         key, shape = name_key(name), shape_key(name)
-        own = [self.rooms[room].name for room in self.rooms_of(user)]
+        own = [self.rooms[room].name for room in self.rooms_of(user) if room != apart]
         return (
-            key in self._room_names
-            or shape in self._room_shapes
+            self._room_names.get(key, apart) != apart
+            or self._room_shapes.get(shape, apart) != apart
             or any(name_key(other) == key or shape_key(other) == shape for other in own)
         )
 
@@ -204,6 +205,10 @@ class Directory:
 
     def put_room(self, room: RoomRow) -> None:
         """Insert or replace a room under its id; unless it is private, it is found by its name."""
+        known = self.rooms.get(room.id)
+        if known is not None and known.name != room.name and room.kind is not RoomKind.PRIVATE:
+            self._room_names = {name: of for name, of in self._room_names.items() if of != room.id}
+            self._room_shapes = {name: of for name, of in self._room_shapes.items() if of != room.id}
         self.rooms = _put(self.rooms, room.id, room)
         if room.kind is not RoomKind.PRIVATE:
             self._room_names[name_key(room.name)] = room.id

@@ -89,7 +89,7 @@ class IndexProgress(NamedTuple):
 
 class UserRow(msgspec.Struct, frozen=True):
     """An account. `pending_email`: an address that takes the place of `email` at `email_from_ms`; empty: none.
-    `number`: of its present statement (core/statements.py)."""
+    `number`: of its present statement (core/statements.py). `password_hash` empty: it was deleted."""
 
     id: int
     name: str
@@ -103,6 +103,11 @@ class UserRow(msgspec.Struct, frozen=True):
     pending_email: str = ""
     email_from_ms: int = 0
     number: int = 0
+
+    @property
+    def deleted(self) -> bool:
+        """Whether only the name is left, for messages."""
+        return not self.password_hash
 
 
 class DeviceRow(msgspec.Struct, frozen=True):

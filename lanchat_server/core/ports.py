@@ -196,10 +196,11 @@ class Transaction(Protocol):
         self,
         room: int,
         *,
+        name: str | None = None,
         history: HistoryPolicy | None = None,
         archived: bool | None = None,
     ) -> None:
-        """Change what is given."""
+        """Change what is given. Raises KeyError when another room has the name (name_key)."""
 
     def delete_rooms(self, rooms: Collection[int]) -> None:
         """Nothing of these rooms is found any more but by `were_members`; their names are free, their ids are not.

@@ -6,13 +6,14 @@ from typing import Any, TypeVar, cast
 
 from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
-from lanchat.protocol.codes import Code
+from lanchat.protocol.codes import Code, PresenceState
 from lanchat_server.admin.backups import make_backup
 from lanchat_server.admin.context import Actor, LocalActor
 from lanchat_server.admin.operations import OPERATIONS, perform
 from lanchat_server.config import ServerConfig
 from lanchat_server.core import accounts
 from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.deleted_accounts import delete_account
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
@@ -34,11 +35,11 @@ class ServiceHost:
         """Nothing of `service` is used before the first request."""
         self._context = context
 
-    async def administer(self, request: Any) -> wire.Result:
+    async def administer(self, request: Any, *, claims: bool = True) -> wire.Result:
         """What a request of the administrator on this computer comes to. Raises Refused and StoreError. A change goes
         to its end when whoever waits for it goes away: what is committed has its consequences. A backup is given
-        up."""
-        work = perform(self, LocalActor(), request)
+        up. `claims`: whoever asks moves a backup away."""
+        work = perform(self, LocalActor(claims), request)
         return await (work if OPERATIONS[type(request)].long else self._context.work.tasks.carry_to_end(work))
 
     @property
@@ -94,6 +95,22 @@ class ServiceHost:
             self._end_sessions(user, actor, Code.ACCOUNT_DISABLED, "account disabled")
             self._context.notices.room_keys_changed(key.room for key in rotated)
 
+    async def delete(self, user: int, actor: Actor, check: Callable[[], None]) -> None:
+        """Its sessions end after the commit, with which its devices are revoked and its rooms get new peer keys."""
+
+        def job(tx: Transaction) -> DirectoryChange[tuple[list[RoomKeyRow], list[int]]]:
+            check()
+            revoked = self._context.revocation(tx, user)
+            gone = delete_account(tx, self.directory, user)
+            return together((revoked.value, gone.value), revoked, gone)
+
+        rotated, left = await self._context.writer.transact(job)
+        self._end_sessions(user, actor, Code.ACCOUNT_DISABLED, "account deleted")
+        for room in left:
+            self._context.notices.member_left(room, user)
+        self._context.notices.user_changed(user)
+        self._context.notices.room_keys_changed(key.room for key in rotated)
+
     def end_sessions(self, user: int, actor: Actor) -> int:
         """The session that asked counts too, and ends after its answer."""
         return self._end_sessions(user, actor, None, "ended by an administrator")
@@ -107,6 +124,25 @@ class ServiceHost:
             own.end_after_answer(code, text)
         return number
 
+    def sessions(self) -> dict[int, wire.SessionDetails]:
+        """Those of connections that are logged in; some 2 µs for each."""
+        core, devices = self._context.core, self.directory.devices
+        found = {}
+        for connection in self._context.connections.all():
+            session = core.sessions.get(connection.session)
+            if session is None:
+                continue
+            device = devices.get(session.device)
+            found[session.id] = wire.SessionDetails(
+                session.user,
+                device.name if device is not None else "",
+                connection.address,
+                connection.began_ms,
+                session.udp_seen is not None,
+                session.state is PresenceState.AWAY,
+            )
+        return found
+
     def online(self, user: int) -> set[bytes]:
         """Their ids, by the account's sessions at this moment."""
         return {session.device for session in self._context.core.sessions.of_user(user)}
@@ -117,6 +153,10 @@ class ServiceHost:
         await self._context.revoke([device.id], device.user, keep=own, check=check)
         if own is not None:
             own.end_after_answer(Code.DEVICE_REVOKED, "device revoked")
+
+    def room_changed(self, room: int) -> None:
+        """Members are told, and of a public room everybody, as they may join it."""
+        self._context.notices.room_renamed(room)
 
     def archived(self, room: int) -> None:
         """Members are told, and of a public room everybody."""

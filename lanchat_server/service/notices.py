@@ -79,6 +79,10 @@ class EventNotifier:
         """Policy or name: members see it."""
         self._send_room(room, self._directory.members(room))
 
+    def room_renamed(self, room: int) -> None:
+        """Members see it, and whoever may join it."""
+        self.room_archived(room)
+
     def room_archived(self, room: int) -> None:
         """Archived or taken back: members see it, for others it is no longer a room to join, or is one again."""
         row = self._directory.rooms.get(room)
@@ -145,7 +149,7 @@ class EventNotifier:
         for room, user in changes.joined:
             self.member_joined(room, user)
         for room in changes.changed:
-            self.room_changed(room)
+            self.room_renamed(room)
         for user in changes.people:
             self.user_changed(user)
         self.room_keys_changed(changes.keys)

@@ -39,10 +39,10 @@ class AdministeredServer:
         self._stack = stack
         self.sessions = {name: self.client(name) for name in ("anna", "boris", "clara")}
 
-    def client(self, name: str) -> RawClient:
+    def client(self, name: str, password: str = PASSWORD) -> RawClient:
         """A session of its own, begun with the password."""
         client = self._stack.enter_context(RawClient(self.server.port, timeout=PATIENCE))
-        logged_in = client.log_in(name)
+        logged_in = client.log_in(name, password)
         assert isinstance(logged_in, wire.LoggedIn), logged_in
         return client
 
@@ -127,6 +127,8 @@ def test_administrator_may_send_each_administration_request(administered_server:
         confirmed = stranger.request(wire.RecoverConfirm("dora", code, "another password"), PATIENCE)
         assert confirmed == wire.Done()
 
+    assert get(wire.SetDisplayName(made.id, "Dora the Second")).account.display_name == "Dora the Second"
+
     get(wire.CreateInvite(3, 3600))
     (invite,) = get(wire.ListInvites()).invites
     get(wire.VoidInvite(invite.id))
@@ -136,14 +138,27 @@ def test_administrator_may_send_each_administration_request(administered_server:
     get(wire.ArchiveRooms(rooms, True))
     assert {room.id for room in get(wire.ListAllRooms()).rooms if room.archived} == set(rooms)
     get(wire.ArchiveRooms(rooms, False))
+    get(wire.ChangeRoom(rooms[0], f"renamed {how}", HistoryPolicy.SINCE_JOINING))
+    changed = next(room for room in get(wire.ListAllRooms()).rooms if room.id == rooms[0])
+    assert (changed.name, changed.history) == (f"renamed {how}", HistoryPolicy.SINCE_JOINING)
     get(wire.DeleteRooms(rooms))
     assert [room.name for room in get(wire.ListAllRooms()).rooms] == ["general"]
 
+    connected = {session.user: session for session in get(wire.ListSessions()).sessions}
+    assert all(session.address.startswith("127.") for session in connected.values())
+    assert all(session.since_ms > 0 for session in connected.values())
     assert "anna" in {name.casefold() for name in get(wire.Status()).users_online}
     backup = get(wire.CreateBackup())
     assert backup.users == 4
     file = administered_server.config.data_dir / (backup.file if how == "locally" else f"{FOLDER}/{backup.file}")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    dora = administered_server.client("dora", "another password")
+    get(wire.DeleteAccount(made.id))
+    assert dora.wait_for(wire.Goodbye, PATIENCE).code == Code.ACCOUNT_DISABLED
+    assert made.id not in {account.id for account in get(wire.ListAccounts()).accounts}
+    assert refusal(do(wire.FindAccount("dora"))) is refusal(do(wire.DeleteAccount(made.id))) is Code.NOT_FOUND
+    assert refusal(do(wire.AddAccount("dora", PASSWORD))) is Code.NAME_TAKEN
     assert done == OPERATIONS.keys()
 
 
@@ -165,10 +180,14 @@ def administration_requests(administered_server: AdministeredServer) -> dict[Any
         wire.SetRole(victim, Role.MEMBER, PASSWORD): for_nobody,
         wire.ResetPassword(victim, PASSWORD): for_nobody,
         wire.EndSessions(victim, PASSWORD): for_nobody,
+        wire.SetDisplayName(victim, "Victim", PASSWORD): for_nobody,
+        wire.DeleteAccount(victim, PASSWORD): for_nobody,
+        wire.ChangeRoom(room, "mine now"): for_owners,
         wire.ListDevices(user=victim): for_nobody,
         wire.ListDevices(user=UNKNOWN_ID): for_nobody,
         wire.RevokeDevice(device, PASSWORD): for_owners,
         wire.ListAllRooms(): for_nobody,
+        wire.ListSessions(): for_nobody,
         wire.Status(): for_nobody,
         wire.CreateBackup(PASSWORD): for_nobody,
         wire.CreateInvite(1, 60): for_moderators,
@@ -221,7 +240,8 @@ def test_changes_by_a_device_key_session_need_the_password(administered_server: 
     clara = accounts(administered_server.config)["clara"].id
     changes = [
         wire.AddAccount("eve", PASSWORD), wire.DisableAccount(clara, True), wire.SetRole(clara, Role.ADMINISTRATOR),
-        wire.ResetPassword(clara), wire.EndSessions(clara), wire.CreateBackup(),
+        wire.ResetPassword(clara), wire.EndSessions(clara), wire.CreateBackup(), wire.SetDisplayName(clara, "Clara"),
+        wire.DeleteAccount(clara),
         wire.RevokeDevice(administered_server.sessions["clara"].device),
     ]  # fmt: skip
     confirmed = {kind for kind, operation in OPERATIONS.items() if operation.confirms}

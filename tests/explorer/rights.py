@@ -89,6 +89,10 @@ def _governs(db: Db, actor: Actor, operation: Any) -> bool:
     return all(room in db.rooms and (administrator or manages(db, actor.user, room)) for room in operation.rooms)
 
 
+def _changes(db: Db, actor: Actor, operation: wire.ChangeRoom) -> bool:
+    return has_role(db, actor.user, Role.ADMINISTRATOR) or manages(db, actor.user, operation.room)
+
+
 def _delete(db: Db, actor: Actor, operation: wire.DeleteRooms) -> bool:
     return _governs(db, actor, operation) and knows_password(db, actor, operation.password)
 
@@ -198,7 +202,11 @@ RULES: dict[Any, Rule] = {
     wire.SetRole: _in_session(_administers),
     wire.ResetPassword: _in_session(_administers),
     wire.EndSessions: _nothing,
+    wire.SetDisplayName: _in_session(_administers),
+    wire.DeleteAccount: _in_session(_administers),
+    wire.ChangeRoom: _in_session(_open, _changes),
     wire.ListAllRooms: _nothing,
+    wire.ListSessions: _nothing,
     wire.CreateBackup: _nothing,
     wire.Submit: _say,
     wire.Nack: _nothing,

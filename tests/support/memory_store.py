@@ -424,10 +424,15 @@ class MemoryTransaction:
         self,
         room: int,
         *,
+        name: str | None = None,
         history: HistoryPolicy | None = None,
         archived: bool | None = None,
     ) -> None:
-        given = {"history": history, "archived": archived}
+        if name is not None and self._db.rooms[room].kind is not RoomKind.PRIVATE:
+            others = [known for known in self._db.rooms.values() if known.kind is not RoomKind.PRIVATE]
+            if any(known.id != room and name_key(known.name) == name_key(name) for known in others):
+                raise KeyError(name)
+        given = {"name": name, "history": history, "archived": archived}
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         self.changes.append(lambda: self._db.rooms.__setitem__(room, replace(self._db.rooms[room], **values)))
 

@@ -6,7 +6,7 @@ in order through one callback, on the network's thread. Everything here is a fro
 
     errors.py     why a command failed
     values.py     what commands result in and events carry
-    commands.py   commands, each with the type of its result
+    commands.py   commands, each with the type of its result; administration.py: those of administrators
     events.py     what happens without being asked for
 
 The life of a client: `DiscoverCommand` (or a typed address, or an invite link) -> `ConnectCommand` -> for a server that
@@ -15,6 +15,21 @@ nothing when the profile has a device key for this server -> the client subscrib
 history, and goes live. From then on it reconnects by itself, for ever, until `DisconnectCommand` or `LogoutCommand`.
 """
 
+from lanchat.app.api.administration import (
+    ChangeRoomCommand,
+    CreateBackupCommand,
+    DeleteAccountCommand,
+    DisableAccountCommand,
+    EndSessionsCommand,
+    ListAccountsCommand,
+    ListAllRoomsCommand,
+    ListSessionsCommand,
+    OneTimeCode,
+    ResetPasswordCommand,
+    SetDisplayNameCommand,
+    SetRoleCommand,
+    WrittenBackup,
+)
 from lanchat.app.api.commands import (
     AcceptIdentityCommand,
     ArchiveRoomCommand,
@@ -114,18 +129,23 @@ __all__ = [
     "AccountProfile",
     "ArchiveRoomCommand",
     "ChangePasswordCommand",
+    "ChangeRoomCommand",
     "ChangedIdentity",
     "Command",
     "CommandError",
     "ConnectCommand",
+    "CreateBackupCommand",
     "CreateInviteCommand",
     "CreateRoomCommand",
+    "DeleteAccountCommand",
     "DeleteCommand",
     "DeleteRoomCommand",
     "DeviceInfo",
+    "DisableAccountCommand",
     "DisconnectCommand",
     "DiscoverCommand",
     "EditCommand",
+    "EndSessionsCommand",
     "ErrorKind",
     "Event",
     "FindAnyRoomCommand",
@@ -144,6 +164,8 @@ __all__ = [
     "LineStored",
     "LineWithdrawn",
     "LinkState",
+    "ListAccountsCommand",
+    "ListAllRoomsCommand",
     "ListDevicesCommand",
     "ListInvitesCommand",
     "ListMembersCommand",
@@ -151,6 +173,7 @@ __all__ = [
     "ListPeopleCommand",
     "ListReplacedCommand",
     "ListRoomsCommand",
+    "ListSessionsCommand",
     "LoadLinesCommand",
     "LoadLinesFromCommand",
     "LoginCommand",
@@ -158,6 +181,7 @@ __all__ = [
     "MarkReadCommand",
     "MemberReceipt",
     "Notice",
+    "OneTimeCode",
     "PeerPath",
     "PeerView",
     "PeopleChanged",
@@ -171,6 +195,7 @@ __all__ = [
     "RegisterCommand",
     "RegistrationCode",
     "RemoveUserCommand",
+    "ResetPasswordCommand",
     "RevokeDeviceCommand",
     "RoomLive",
     "RoomRemoved",
@@ -183,12 +208,15 @@ __all__ = [
     "ServerOffer",
     "ServersLeftOut",
     "SetActivityCommand",
+    "SetDisplayNameCommand",
     "SetHistoryPolicyCommand",
     "SetProfileCommand",
+    "SetRoleCommand",
     "StartAnewCommand",
     "StateChanged",
     "Trust",
     "VoidInviteCommand",
     "WaitDecidedCommand",
     "WaitLiveCommand",
+    "WrittenBackup",
 ]

@@ -1,5 +1,8 @@
 """Every frame and request that crosses the network, and how octets become frames."""
 
+from lanchat.protocol.administration import AccountDetails as AccountDetails
+from lanchat.protocol.administration import RoomSummary as RoomSummary
+from lanchat.protocol.administration import SessionDetails as SessionDetails
 from lanchat.protocol.codes import Code as Code
 from lanchat.protocol.codes import HistoryPolicy as HistoryPolicy
 from lanchat.protocol.codes import PresenceState as PresenceState
@@ -7,24 +10,27 @@ from lanchat.protocol.codes import Registration as Registration
 from lanchat.protocol.codes import Role as Role
 from lanchat.protocol.codes import RoomKind as RoomKind
 from lanchat.protocol.codes import Setup as Setup
-from lanchat.protocol.wire.admin import AccountDetails as AccountDetails
 from lanchat.protocol.wire.admin import AccountList as AccountList
 from lanchat.protocol.wire.admin import AccountResult as AccountResult
 from lanchat.protocol.wire.admin import AddAccount as AddAccount
 from lanchat.protocol.wire.admin import AdministratorRequest as AdministratorRequest
 from lanchat.protocol.wire.admin import AdministratorResult as AdministratorResult
 from lanchat.protocol.wire.admin import BackupMade as BackupMade
+from lanchat.protocol.wire.admin import ChangeRoom as ChangeRoom
 from lanchat.protocol.wire.admin import CreateBackup as CreateBackup
+from lanchat.protocol.wire.admin import DeleteAccount as DeleteAccount
 from lanchat.protocol.wire.admin import DisableAccount as DisableAccount
 from lanchat.protocol.wire.admin import EndSessions as EndSessions
 from lanchat.protocol.wire.admin import FindAccount as FindAccount
 from lanchat.protocol.wire.admin import ListAccounts as ListAccounts
 from lanchat.protocol.wire.admin import ListAllRooms as ListAllRooms
+from lanchat.protocol.wire.admin import ListSessions as ListSessions
 from lanchat.protocol.wire.admin import RecoveryCode as RecoveryCode
 from lanchat.protocol.wire.admin import ResetPassword as ResetPassword
-from lanchat.protocol.wire.admin import RoomSummary as RoomSummary
 from lanchat.protocol.wire.admin import RoomSummaryList as RoomSummaryList
+from lanchat.protocol.wire.admin import SessionList as SessionList
 from lanchat.protocol.wire.admin import SessionsEnded as SessionsEnded
+from lanchat.protocol.wire.admin import SetDisplayName as SetDisplayName
 from lanchat.protocol.wire.admin import SetRole as SetRole
 from lanchat.protocol.wire.base import Password as Password
 from lanchat.protocol.wire.base import Place as Place

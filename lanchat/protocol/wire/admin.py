@@ -8,10 +8,9 @@ administrator's own account, unless the session began with it less than five min
 
 from typing import Annotated, ClassVar
 
-import msgspec
-
+from lanchat.protocol.administration import AccountDetails, RoomSummary, SessionDetails
 from lanchat.protocol.codec import U32, U63, Key16, Positive
-from lanchat.protocol.codes import Role, RoomKind
+from lanchat.protocol.codes import HistoryPolicy, Role
 from lanchat.protocol.wire.base import MANY, Frame, Password, Place, Short
 
 # --- Requests ---------------------------------------------------------------------------------------------------------
@@ -89,6 +88,12 @@ class ListAllRooms(Frame, frozen=True, tag=51):
     after: Place = b""
 
 
+class ListSessions(Frame, frozen=True, tag=59):
+    """Who is connected now, who came first in front."""
+
+    after: Place = b""
+
+
 class CreateBackup(Frame, frozen=True, tag=52):
     """Writes keys and database to a file on the server's computer, readable by the server's user alone. Asked for over
     TLS it stands in `backups` in the data directory under a name that the server chooses, and the oldest beyond five
@@ -99,26 +104,41 @@ class CreateBackup(Frame, frozen=True, tag=52):
     password: Password = ""
 
 
+class SetDisplayName(Frame, frozen=True, tag=56):
+    """The name by which others see an account. An empty one stands for the user name."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    user: Positive
+    display_name: Short
+    password: Password = ""
+
+
+class DeleteAccount(Frame, frozen=True, tag=57):
+    """Ends an account for good: password, e-mail address and display name are erased, its devices revoked, its
+    memberships but for direct rooms ended. Its messages stay under the user name, which nobody else gets."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    user: Positive
+    password: Password = ""
+
+
+class ChangeRoom(Frame, frozen=True, tag=58):
+    """Another name, or what those who join from now on may read; nil leaves what is there. For whom ArchiveRooms is;
+    direct rooms have neither."""
+
+    room: U63
+    name: Short | None = None
+    history: HistoryPolicy | None = None
+
+
 AdministratorRequest = (
     ListAccounts | FindAccount | AddAccount | DisableAccount | SetRole | ResetPassword | EndSessions | ListAllRooms
-    | CreateBackup
+    | CreateBackup | SetDisplayName | DeleteAccount | ChangeRoom | ListSessions
 )  # fmt: skip
 
 # --- Results ----------------------------------------------------------------------------------------------------------
-
-
-class AccountDetails(msgspec.Struct, array_like=True, frozen=True):
-    """An account as administrators see it. `devices`: those that are not revoked. `last_seen_ms` 0: never."""
-
-    id: Positive
-    name: Short
-    display_name: Short
-    email: Short
-    role: Role
-    disabled: bool
-    created_ms: U63
-    last_seen_ms: U63
-    devices: U32
 
 
 class AccountList(Frame, frozen=True, tag=18):
@@ -150,23 +170,17 @@ class SessionsEnded(Frame, frozen=True, tag=21):
     number: U32
 
 
-class RoomSummary(msgspec.Struct, array_like=True, frozen=True):
-    """A room as administrators see it. `creator` 0: the server. `messages`: the number of its newest record."""
-
-    id: U63
-    name: Short
-    kind: RoomKind
-    creator: U63
-    created_ms: U63
-    members: U32
-    messages: U63
-    archived: bool
-
-
 class RoomSummaryList(Frame, frozen=True, tag=22):
     """A page of `ListAllRooms`. `next`: where the next one goes on, empty on the last."""
 
     rooms: Annotated[list[RoomSummary], MANY]
+    next: Place = b""
+
+
+class SessionList(Frame, frozen=True, tag=32):
+    """A page of `ListSessions`. `next`: where the next one goes on, empty on the last."""
+
+    sessions: Annotated[list[SessionDetails], MANY]
     next: Place = b""
 
 
@@ -180,4 +194,6 @@ class BackupMade(Frame, frozen=True, tag=23):
     messages: U63
 
 
-AdministratorResult = AccountList | AccountResult | RecoveryCode | SessionsEnded | RoomSummaryList | BackupMade
+AdministratorResult = (
+    AccountList | AccountResult | RecoveryCode | SessionsEnded | RoomSummaryList | BackupMade | SessionList
+)

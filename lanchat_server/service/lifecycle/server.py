@@ -237,7 +237,7 @@ async def _run(
             stack.callback(service.background(work).cancel)
         service.wake()
         _spare_collections()
-        on_ready(_ready(config, service, port, administer))
+        on_ready(_ready(config, service, port, partial(administer, claims=False)))
         await term.begun()
         await term.wait()
         log.info("stopping")

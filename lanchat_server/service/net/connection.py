@@ -149,6 +149,8 @@ class ClientConnection(asyncio.Protocol):
         # `Directory.password_number` at the log-in: a session that began with an older password may change nothing.
         self.password_number = 0
         self.heard = 0.0
+        # When the session began, in milliseconds UTC; 0: it has not.
+        self.began_ms = 0
         # A request is being answered.
         self.asking = False
         self._end_with: tuple[Code | None, str] | None = None

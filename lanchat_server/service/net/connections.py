@@ -56,6 +56,7 @@ class ConnectionTable:
     def begin_session(self, connection: ClientConnection, user: int, device: bytes) -> None:
         """It has logged in."""
         self.on_settled(connection)
+        connection.began_ms = self._wall_ms()
         self._core.add_session(connection.session, user, device, self._now())
         self.touch(connection)
 

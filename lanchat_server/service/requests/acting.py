@@ -23,6 +23,8 @@ FRESH_LOGIN = 300.0
 class SessionActor:
     """A session over TLS that asks for something (`lanchat_server.admin.context.Actor`)."""
 
+    claims = False
+
     def __init__(self, context: RequestContext, connection: ClientConnection) -> None:
         """`connection` is logged in; the client may hang up meanwhile."""
         self._context = context

@@ -29,6 +29,7 @@ LISTS = (
     wire.ListInvites,
     wire.ListAccounts,
     wire.ListAllRooms,
+    wire.ListSessions,
 )
 
 
@@ -44,6 +45,8 @@ def cost_of(operation: Any, user: int, directory: Directory, sessions: int) -> i
         return max(1, len(operation.rooms))
     if isinstance(operation, wire.ArchiveRooms):
         return max(1, sum(_cost_of_room(room, user, directory, sessions) for room in operation.rooms))
+    if isinstance(operation, wire.ChangeRoom):
+        return _cost_of_room(operation.room, user, directory, sessions)
     return _cost_of_room(operation.room, user, directory) if isinstance(operation, TOLD) else 1
 
 

@@ -40,17 +40,28 @@ class RoomWrites(LeaseGuarded):
         self,
         room: int,
         *,
+        name: str | None = None,
         history: HistoryPolicy | None = None,
         archived: bool | None = None,
     ) -> None:
-        """One UPDATE of the columns that are given; nothing happens without any."""
+        """One UPDATE of the columns that are given; nothing happens without any. Raises KeyError when another room has
+        the `name_key`."""
         values: rows.Values = {}
+        if name is not None:
+            values |= {"name": name, "name_key": self._free_key(room, name)}
         if archived is not None:
             values["state"] = int(rows.room_state(archived))
         if history is not None:
             values["history"] = int(history)
         if values:
             self._connection.execute(update(schema.rooms).where(_rooms.id == room).values(values))
+
+    def _free_key(self, room: int, name: str) -> bytes:
+        kind = self._connection.execute(select(_rooms.kind).where(_rooms.id == room)).scalar_one()
+        key = rows.room_name_key(room, name, kind)
+        if self._connection.execute(select(_rooms.id).where(_rooms.name_key == key, _rooms.id != room)).first():
+            raise KeyError(name)
+        return key
 
     def add_members(self, members: Sequence[MembershipRow]) -> None:
         """Insert or replace whole rows: whoever was a member before gets the receipts of the new row."""

@@ -61,6 +61,17 @@ SERVER_COMMANDS: list[api.Command] = [
     api.ListInvitesCommand(),
     api.VoidInviteCommand(DEVICE),
     api.GetStatusCommand(),
+    api.ListAccountsCommand(),
+    api.SetRoleCommand(2, wire.Role.MODERATOR),
+    api.SetDisplayNameCommand(2, "Boris"),
+    api.DisableAccountCommand(2, True),
+    api.DeleteAccountCommand(2),
+    api.EndSessionsCommand(2),
+    api.ResetPasswordCommand(2),
+    api.ListAllRoomsCommand(),
+    api.ListSessionsCommand(),
+    api.ChangeRoomCommand(2, "renamed"),
+    api.CreateBackupCommand(),
     api.LogoutCommand(),
 ]
 # Answered without a question to the server, or by time, or before there is an account.
@@ -145,6 +156,8 @@ OPERATIONS = (
     wire.RemoveUser, wire.SetHistoryPolicy, wire.ListMembers, wire.ListCursors, wire.History, wire.Search,
     wire.ListDevices, wire.RevokeDevice, wire.ChangePassword, wire.GetProfile, wire.SetProfile, wire.CreateInvite,
     wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout, wire.ArchiveRooms, wire.DeleteRooms,
+    wire.ListAccounts, wire.SetRole, wire.SetDisplayName, wire.DisableAccount, wire.DeleteAccount, wire.EndSessions,
+    wire.ResetPassword, wire.ListAllRooms, wire.ListSessions, wire.ChangeRoom, wire.CreateBackup,
 )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ WRITING: list[Any] = [
     wire.DisableAccount(CARLA, True),
     wire.DisableAccount(CARLA, False),
     wire.SetRole(CARLA, Role.MODERATOR),
+    wire.SetDisplayName(CARLA, "Carla C."),
     wire.ResetPassword(CARLA),
     wire.CreateInvite(1, 86_400),
 ]
@@ -51,6 +52,8 @@ WRITING: list[Any] = [
 MISSING: list[Any] = [
     wire.RevokeDevice(DEVICE),
     wire.VoidInvite(CODE),
+    wire.DeleteAccount(ROOM),
+    wire.ChangeRoom(ROOM, "renamed"),
     wire.ArchiveRooms([ROOM], True),
     wire.DeleteRooms([ROOM]),
 ]
@@ -61,7 +64,7 @@ READING: list[Any] = [
     wire.ListAllRooms(),
     wire.ListInvites(),
 ]
-SERVER_REQUESTS: list[Any] = [wire.Status(), wire.EndSessions(CARLA)]
+SERVER_REQUESTS: list[Any] = [wire.Status(), wire.EndSessions(CARLA), wire.ListSessions()]
 ALL_REQUESTS = [*WRITING, *MISSING, *READING, *SERVER_REQUESTS, wire.CreateBackup()]
 
 
