@@ -33,6 +33,7 @@ from lanchat.ui.kit.program_icon import set_icon
 from lanchat.ui.kit.styles import Styles
 from lanchat.ui.kit.theme import PALETTES
 from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.kit.wakeup import PostedQueue, Wakeup
 from lanchat.ui.menus.keys import KEYS, Action, shortcut_keys
 from lanchat.ui.menus.keys import sequence as key_sequence
 from lanchat.ui.model import words
@@ -53,7 +54,6 @@ from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.pages import registry
 from lanchat.ui.settings.memory import WindowSettings
 from lanchat.ui.settings.placement import Placement
-from lanchat.ui.wakeup import PostedQueue, Wakeup
 from lanchat.wording.problems import details_text, error_text
 
 log = logging.getLogger(__name__)

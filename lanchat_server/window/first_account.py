@@ -1,19 +1,17 @@
 """The form in the server's window that makes the administrator's account, while there is no account."""
 
 import tkinter as tk
+import tkinter.ttk as ttk
 from collections.abc import Callable
-from typing import Any
-
-import ttkbootstrap
 
 from lanchat.i18n import _
 from lanchat.ui.kit.canvas.glyphs import inline
 from lanchat.ui.kit.fields.entry_text import EntryText
 from lanchat.ui.kit.fields.field_problems import FieldName, FieldProblem
+from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.theme import Palette
+from lanchat.ui.kit.toolkit import Toolkit
 
-# Its own types are incomplete.
-ttk: Any = ttkbootstrap
 _GAP = 8
 
 
@@ -22,13 +20,14 @@ class FirstAccountForm:
 
     `make` is called with the three texts."""
 
-    def __init__(self, parent: tk.Misc, make: Callable[[str, str, str], None]) -> None:
+    def __init__(self, tools: Toolkit, parent: tk.Misc, make: Callable[[str, str, str], None]) -> None:
         """The caller places `frame` in `parent`. `make`: user name, password, and the password again, unchecked."""
+        self._tools = tools
         self._make = make
         self._shown: FieldProblem | None = None
         self.frame = ttk.Frame(parent)
         self.frame.columnconfigure((0, 1, 2), weight=1, uniform="fields")
-        self._entries: dict[FieldName, Any] = {}
+        self._entries: dict[FieldName, ttk.Entry] = {}
         self._texts: dict[FieldName, EntryText] = {}
         names = {
             FieldName.USER: _("User name"),
@@ -37,17 +36,19 @@ class FirstAccountForm:
         }
         for column, (field, name) in enumerate(names.items()):
             self._add_field(column, field, name)
-        self._complaint = ttk.Label(self.frame, justify="left")
-        self._button = ttk.Button(self.frame, text=_("Create the administrator"), command=self._submit)
-        self._button.configure(bootstyle="primary")
-        self._button.grid(row=3, column=0, columnspan=3, sticky="w", pady=(_GAP, 0))
+        self._complaint = ttk.Label(self.frame, justify="left", font="TkDefaultFont")
+        self._button = tools.button(self.frame, _("Create the administrator"), self._submit, ControlStyle.ACCENT)
+        self._button.grid(row=3, column=0, columnspan=3, sticky="w", pady=(tools.px(_GAP), 0))
 
     def _add_field(self, column: int, field: FieldName, name: str) -> None:
         secret = field is not FieldName.USER
-        place = {"column": column, "sticky": "ew", "padx": (0, _GAP)}
-        ttk.Label(self.frame, text=name, bootstyle="secondary").grid(row=0, **place)
-        entry = ttk.Entry(self.frame, show="\u2022" if secret else "")
-        entry.grid(row=1, **place)
+        gap = (0, self._tools.px(_GAP))
+        name_label = self._tools.label(self.frame, name, ControlStyle.MUTED)
+        name_label.grid(row=0, column=column, sticky="ew", padx=gap)
+        entry = ttk.Entry(
+            self.frame, show="\u2022" if secret else "", style=ControlStyle.ENTRY.value, font="TkTextFont"
+        )
+        entry.grid(row=1, column=column, sticky="ew", padx=gap)
         for key in ("<Return>", "<KP_Enter>"):
             entry.bind(key, lambda _event: self._submit())
         self._entries[field], self._texts[field] = entry, EntryText(entry, secret=secret)
@@ -64,9 +65,10 @@ class FirstAccountForm:
                 if text.get():
                     text.set("")
         state = "disabled" if busy else "normal"
-        for widget in (*self._entries.values(), self._button):
-            if str(widget.cget("state")) != state:
-                widget.configure(state=state)
+        controls: list[ttk.Entry | ttk.Button] = [*self._entries.values(), self._button]
+        for control in controls:
+            if str(control.cget("state")) != state:
+                control.configure(state=state)
         if problem != self._shown:
             self._shown = problem
             self._complain(problem)

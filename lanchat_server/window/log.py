@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -26,9 +27,10 @@ class LogLine(msgspec.Struct, frozen=True):
 class WindowLog(logging.Handler):
     """Keeps the last lines. `after` gives those that came since."""
 
-    def __init__(self, level: int = logging.INFO) -> None:
-        """`level`: what is below it is not kept."""
+    def __init__(self, level: int = logging.INFO, came: Callable[[], None] = lambda: None) -> None:
+        """`level`: what is below it is not kept. `came` is called after each line, in any thread."""
         super().__init__(level)
+        self.came = came
         self._lines: deque[LogLine] = deque(maxlen=LINES_MAX)
         self._count = 0
         self._guard = threading.Lock()
@@ -43,6 +45,7 @@ class WindowLog(logging.Handler):
         with self._guard:
             self._count += 1
             self._lines.append(LogLine(self._count, record.levelno, text))
+        self.came()
 
     def after(self, number: int, level: int = logging.NOTSET, words: str = "") -> list[LogLine]:
         """Lines with a higher number, of this level at least, that have `words` in them (case does not matter)."""

@@ -75,7 +75,7 @@ class WindowModel(msgspec.Struct):
                 self.state = ServiceState.RUNNING
         elif isinstance(event, ServiceFigures):
             self.status = event.status
-        else:
+        elif isinstance(event, FirstAccountResult):
             self._take_first(event)
 
     def _take_first(self, event: FirstAccountResult) -> None:

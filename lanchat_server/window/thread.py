@@ -1,12 +1,11 @@
 """The service beside the window: a thread with an event loop of its own, and the events that it tells the window.
 
-Nothing here knows Tk. The events go into a queue, which the window empties in its own thread.
+Nothing here knows Tk. The events are posted to the window, which takes them in its own thread.
 """
 
 import asyncio
 import contextlib
 import logging
-import queue
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
@@ -67,18 +66,28 @@ class ServiceEnded(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-Event = ServiceRunning | ServiceFigures | FirstAccountResult | ServiceEnded
+class Answer(msgspec.Struct, frozen=True):
+    """What a request of the window came to; `deliver` hands it on, in the window's thread."""
+
+    deliver: Callable[[], None]
+
+
+Event = ServiceRunning | ServiceFigures | FirstAccountResult | Answer | ServiceEnded
+Outcome = wire.Result | Refused | StoreError
 
 
 class ServerThread:
-    """One run of the service. `events` gets ServiceRunning, then ServiceFigures each second, and ServiceEnded as the
-    last in any case."""
+    """One run of the service. Its events: ServiceRunning, then ServiceFigures each second while somebody watches, and
+    ServiceEnded as the last in any case."""
 
-    def __init__(self, config: ServerConfig, events: "queue.Queue[Event]", serve: ServiceRunner) -> None:
-        """Nothing runs before `start`. `serve` is awaited in the new thread, and `events` is filled there."""
+    def __init__(self, config: ServerConfig, post: Callable[[Event], None], serve: ServiceRunner) -> None:
+        """Nothing runs before `start`. `serve` is awaited in the new thread; `post` is called there and must not
+        wait."""
         self._config = config
-        self._events = events
+        self._post = post
         self._serve = serve
+        self._watched = True
+        self._watch: asyncio.Event | None = None
         self._lock = threading.Lock()
         self._stop_asked = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,6 +107,41 @@ class ServerThread:
             if self._loop is not None and self._stop is not None:
                 with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
                     self._loop.call_soon_threadsafe(self._stop.set)
+
+    def watch(self, watched: bool) -> None:
+        """Whether figures are wanted: not for a window that is hidden. At once, from any thread."""
+        with self._lock:
+            self._watched = watched
+            if self._loop is not None and self._watch is not None:
+                change = self._watch.set if watched else self._watch.clear
+                with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+                    self._loop.call_soon_threadsafe(change)
+
+    def ask(self, request: Any, then: Callable[[Outcome], None]) -> None:
+        """Carry out an administrator's request: an Answer brings what it came to. Returns at once, from any thread."""
+        with self._lock:
+            if self._loop is not None and self._ready is not None:
+                work = self._administer(self._ready, request, then)
+                try:
+                    asyncio.run_coroutine_threadsafe(work, self._loop)
+                    return
+                except RuntimeError:  # the loop ended meanwhile
+                    work.close()
+        self._answer(then, StoreError(_("The server does not run.")))
+
+    async def _administer(self, ready: ServerReady, request: Any, then: Callable[[Outcome], None]) -> None:
+        outcome: Outcome
+        try:
+            outcome = await ready.administer(request)
+        except (Refused, StoreError) as error:
+            outcome = error
+        except Exception:
+            _log.exception("a request of the window failed: %s", type(request).__name__)
+            outcome = StoreError(_("Something went wrong inside the server: see its log"))
+        self._answer(then, outcome)
+
+    def _answer(self, then: Callable[[Outcome], None], outcome: Outcome) -> None:
+        self._post(Answer(lambda: then(outcome)))
 
     def make_first(self, user: str, password: str) -> None:
         """Ask it to make the administrator's account, while there is none: a FirstAccountResult tells how that ended.
@@ -123,9 +167,9 @@ class ServerThread:
             problem = _("The account was not made because of an error in the server. The log below says where.")
         else:
             assert isinstance(made, wire.AccountResult)
-            self._events.put(FirstAccountResult(made.account.name))
+            self._post(FirstAccountResult(made.account.name))
             return
-        self._events.put(FirstAccountResult(user, problem, bool(ready.status().get("setup_code"))))
+        self._post(FirstAccountResult(user, problem, bool(ready.status().get("setup_code"))))
 
     def join(self, timeout: float) -> bool:
         """Whether it ended within `timeout` seconds."""
@@ -133,7 +177,7 @@ class ServerThread:
         return not self._thread.is_alive()
 
     def _main(self) -> None:
-        self._events.put(ServiceEnded(self._problem_of_run()))
+        self._post(ServiceEnded(self._problem_of_run()))
 
     def _problem_of_run(self) -> str:
         try:
@@ -149,9 +193,11 @@ class ServerThread:
         return ""
 
     async def _run(self) -> None:
-        stop = asyncio.Event()
+        stop, watch = asyncio.Event(), asyncio.Event()
         with self._lock:
-            self._loop, self._stop = asyncio.get_running_loop(), stop
+            self._loop, self._stop, self._watch = asyncio.get_running_loop(), stop, watch
+            if self._watched:
+                watch.set()
             if self._stop_asked:
                 stop.set()
         looking: list[asyncio.Task[None]] = []
@@ -159,10 +205,10 @@ class ServerThread:
         def on_ready(ready: ServerReady) -> None:
             with self._lock:
                 self._ready = ready
-            self._events.put(ServiceRunning(ready))
+            self._post(ServiceRunning(ready))
             while looking:  # it served before, and stood by meanwhile
                 looking.pop().cancel()
-            looking.append(asyncio.create_task(self._look(ready)))
+            looking.append(asyncio.create_task(self._look(ready, watch)))
 
         try:
             await self._serve(self._config, on_ready=on_ready, stop=stop)
@@ -170,7 +216,8 @@ class ServerThread:
             for task in looking:
                 task.cancel()
 
-    async def _look(self, ready: ServerReady) -> None:
+    async def _look(self, ready: ServerReady, watch: asyncio.Event) -> None:
         while True:
-            self._events.put(ServiceFigures(ready.status()))
+            await watch.wait()
+            self._post(ServiceFigures(ready.status()))
             await asyncio.sleep(REFRESH)

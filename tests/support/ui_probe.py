@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lanchat.ui.wakeup import Wakeup
+from lanchat.ui.kit.wakeup import Wakeup
 from tests.support.waiting import wait_until
 
 

@@ -37,6 +37,7 @@ def facts(root: tk.Misc) -> dict[str, Any]:
         "entries": [],
         "people": [],
         "log": [],
+        "rows": [],
     }
     for widget in widgets(root):
         kind = widget.winfo_class()
@@ -48,23 +49,33 @@ def facts(root: tk.Misc) -> dict[str, Any]:
             seen["entries"].append(str(widget.cget("show")) * len(widget.get()) or widget.get())
         elif kind == "Listbox":
             seen["people"] = [name.strip() for name in widget.get(0, "end")]
+        elif kind == "Treeview":
+            seen["rows"] = [widget.item(item, "values") for item in widget.get_children()]
         elif kind == "Text":
             lines = widget.get("1.0", "end-1c").splitlines()
             seen["log"] = [len(lines), lines[0] if lines else "", lines[-1] if lines else "", widget.yview()[1]]
     return seen
 
 
-def report_changes() -> None:
-    show, last = ServerView.show, [""]
+# The window itself does not look again and again.
+_REPORT_MS = 50
 
-    def show_and_tell(self: ServerView, model: Any) -> None:
-        show(self, model)
-        line = json.dumps(facts(self._root))
+
+def report_changes() -> None:
+    make, last = ServerView.__init__, [""]
+
+    def tell(root: tk.Misc) -> None:
+        line = json.dumps(facts(root))
         if line != last[0]:
             last[0] = line
             print(line, flush=True)
+        root.after(_REPORT_MS, tell, root)
 
-    ServerView.show = show_and_tell  # type: ignore[method-assign]
+    def make_and_tell(self: ServerView, *values: Any) -> None:
+        make(self, *values)
+        tell(self._root)
+
+    ServerView.__init__ = make_and_tell  # type: ignore[method-assign]
 
 
 async def chatty(

@@ -156,6 +156,23 @@ def test_shows_invite_link_fingerprint_and_online_users(open_window: Open, displ
     wait_until(lambda: has_colour(display, tmp_path, LIGHT.online, 30), 10, "a green sign", interval=0.2)
 
 
+def test_pages_of_the_administrator_show_sessions_and_people(open_window: Open, display: str) -> None:
+    window = open_window()
+    invite = window.wait(is_running, "the server runs")["entries"][0]
+    with register_guest(invite, "anna"):
+        focus(display, wait_for_window(display, "Office"))
+        key(display, "shift+Tab", "space")  # the last page's name is the last control
+        facts = window.wait(lambda now: now["rows"], "the page with the sessions")
+        name, _device, address = facts["rows"][0][:3]
+        assert name == "anna"
+        assert address.startswith("127.")
+        key(display, "Left", "Left", "Left")
+        facts = window.wait(lambda now: "1 account" in now["labels"], "the page with the people")
+        assert facts["rows"][0][0] == "anna"
+        key(display, "Left")
+        window.wait(lambda now: now["people"] == ["anna"], "the overview again")
+
+
 def test_stop_start_and_sigterm(open_window: Open) -> None:
     port = free_port()
     window = open_window(port=port)

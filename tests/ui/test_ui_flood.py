@@ -4,8 +4,8 @@ import pytest
 
 from lanchat.app import api
 from lanchat.app.api import LinkState, StateChanged
+from lanchat.ui.kit.wakeup import QUEUE_MAX, PostedQueue
 from lanchat.ui.model.engine import CommandResult, EventsDropped, Item, can_be_read_again
-from lanchat.ui.wakeup import QUEUE_MAX, PostedQueue
 from tests.support.problem_details import details_of
 from tests.support.ui_desk import Workbench
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.display
 
 COMMON = """
 import json, sys, threading, time, tkinter
-from lanchat.ui.wakeup import Wakeup
+from lanchat.ui.kit.wakeup import Wakeup
 root = tkinter.Tk()
 pipe = sys.argv[1] == "pipe"
 """

@@ -73,6 +73,7 @@ TERMINAL = (*ABOUT, "lanchat.terminal")
 CHECKS = (*TERMINAL, "lanchat.transport", "lanchat.discovery", "lanchat.checks")
 CLI = (*WORDING, *TERMINAL, "lanchat.store", "lanchat.app", "lanchat.checks", "lanchat.cli")
 UI_KIT = (*PROTOCOL, "lanchat.i18n", "lanchat.ui.kit")
+UI_ADMINISTRATION = (*UI_KIT, "lanchat.ui.administration")
 UI = (*WORDING, "lanchat.about", "lanchat.store", "lanchat.app", "lanchat.ui")
 # Those of the server.
 SERVER_CORE = (*PROTOCOL, "lanchat_server.core")
@@ -122,10 +123,11 @@ RULES = (
     Rule("lanchat/cli/*", never=(FRAMES,), ours=CLI),
     Rule("lanchat/ui/*", never=(FRAMES,), ours=UI),
     Rule("lanchat/ui/kit/*", ours=UI_KIT),
+    Rule("lanchat/ui/administration/*", ours=UI_ADMINISTRATION),
     Rule("lanchat/ui/model/*", never=("tkinter", "_tkinter", "ttkbootstrap")),
     Rule("lanchat/*", never=("lanchat_server", *DATABASES)),
     Rule("lanchat_server/*", ours=SHARED, but="lanchat_server/window/*"),
-    Rule("lanchat_server/window/*", ours=(*SHARED, "lanchat.ui.kit")),
+    Rule("lanchat_server/window/*", ours=(*SHARED, "lanchat.ui.kit", "lanchat.ui.administration")),
     Rule("lanchat_server/*", never=SCREEN, but="lanchat_server/window/*"),
     Rule("lanchat_server/core/*", never=IMPURE, ours=SERVER_CORE),
     Rule("lanchat_server/store/*", ours=SERVER_STORE),
@@ -333,9 +335,10 @@ def test_rules_apply_to_existing_folders() -> None:
         ("lanchat/cli/commands/chat.py", "from lanchat.protocol import wire", "must not import lanchat.protocol.wire"),
         ("lanchat/cli/commands/chat.py", "from lanchat.ui import assembly", "not lanchat.ui.assembly"),
         ("lanchat/cli/commands/chat.py", "from lanchat.transport import tls", "not lanchat.transport.tls"),
-        ("lanchat/ui/wakeup.py", "from lanchat.protocol.wire import Page", "must not import lanchat.protocol.wire"),
-        ("lanchat/ui/wakeup.py", "from lanchat.cli.commands import rooms", "not lanchat.cli.commands.rooms"),
+        ("lanchat/ui/launch.py", "from lanchat.protocol.wire import Page", "must not import lanchat.protocol.wire"),
+        ("lanchat/ui/launch.py", "from lanchat.cli.commands import rooms", "not lanchat.cli.commands.rooms"),
         ("lanchat/ui/kit/theme.py", "from lanchat.ui.model import words", "not lanchat.ui.model.words"),
+        ("lanchat/ui/administration/people.py", "from lanchat.app import api", "not lanchat.app.api"),
         ("lanchat/ui/model/words.py", "import tkinter as tk", "must not import tkinter"),
         ("lanchat/ui/model/words.py", "import sqlalchemy as sa", "must not import sqlalchemy"),
         ("lanchat/__main__.py", "from mysql import connector", "must not import mysql.connector"),

@@ -28,7 +28,7 @@ from lanchat.protocol.log.keys import public_octets, sha256
 from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.text import search_words
-from lanchat.ui import wakeup
+from lanchat.ui.kit import wakeup
 from lanchat.ui.kit.fields import undo
 from lanchat.ui.lists import roster
 from lanchat_server import passwords
@@ -348,7 +348,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/lists/roster.py:_letters": letters_of_names,
     "lanchat/ui/kit/fields/undo.py:_STEPS_MAX": undo_steps,
     "lanchat/ui/kit/fields/undo.py:_CHARACTERS_MAX": undo_steps,
-    "lanchat/ui/wakeup.py:QUEUE_MAX": events_of_the_window,
+    "lanchat/ui/kit/wakeup.py:QUEUE_MAX": events_of_the_window,
     # Filled elsewhere
     "ClientConfig.heads_max": "tests/unit/test_client_memory.py::test_heads_of_a_room_are_bounded",
     "ClientConfig.recent_max": "tests/unit/test_client_memory.py::test_chain_hashes_below_the_cursor_are_bounded",
@@ -537,7 +537,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/ui/conversation/body.py": "_GROUNDS_MAX",
         "lanchat/ui/conversation/composer.py": "PARTS_MAX ROWS_MAX",
         "lanchat/ui/model/entry.py": "_ROUNDS_KEPT",
-        "lanchat/ui/wakeup.py": "BATCH_MAX",
+        "lanchat/ui/kit/wakeup.py": "BATCH_MAX",
         "lanchat_server/core/hub.py": "BATCHES_MAX",
         "lanchat_server/core/limits/throttle.py": "_DOUBLINGS_MAX",
         "lanchat_server/passwords.py": "WORKERS_MAX",
@@ -547,7 +547,13 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/service/net/local_port.py": "ACCEPT_MAX",
         "lanchat_server/store/transactions/claiming.py": "_LIFETIMES_MAX",
         "lanchat_server/store/searching/search.py": "ROOMS_MAX",
-        "lanchat_server/window/view.py": "_ADDRESSES_MAX",
+        "lanchat_server/window/overview.py": "_ADDRESSES_MAX",
+        "lanchat/app/commands/administration.py": "PAGES_MAX",
+        "lanchat/ui/administration/now_page.py": "_ROWS_MAX",
+        "lanchat/ui/administration/now.py": "VALUES_MAX",
+        "lanchat/ui/administration/people_page.py": "_ROWS_MAX",
+        "lanchat/ui/administration/rooms_page.py": "_ROWS_MAX",
+        "lanchat/ui/kit/table.py": "_TEXT_MAX",
     },
     "a time": {
         "lanchat/platform/disk/renames.py": "_BUSY_PAUSES",

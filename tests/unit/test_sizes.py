@@ -27,7 +27,6 @@ FILES = {
         454,
         "a server's terms from the first port to the last, with a standby's",
     ),
-    "lanchat_server/window/view.py": (430, "the whole of the server's window"),
     "lanchat_server/service/net/connection.py": (410, "one TLS connection from its acceptance to its end"),
 }
 FUNCTIONS = {

@@ -1,12 +1,16 @@
 """Dialogs, each loaded when it is opened first: the window shows sooner without them."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lanchat.app.api import Line, Person, RoomView, Server
 from lanchat.core.policy import Policy
 from lanchat.i18n import _
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
+
+if TYPE_CHECKING:
+    from lanchat.ui.dialogs.administration import AdministrationWindow
 
 
 def receipts(tools: Toolkit, chat: Chat, line: Line) -> None:
@@ -93,6 +97,13 @@ def devices(tools: Toolkit, chat: Chat) -> None:
     from lanchat.ui.dialogs.account import DevicesDialog
 
     DevicesDialog(tools, chat)
+
+
+def administration(tools: Toolkit, chat: Chat) -> "AdministrationWindow":
+    """Accounts and rooms, for administrators."""
+    from lanchat.ui.dialogs.administration import AdministrationWindow
+
+    return AdministrationWindow(tools, chat)
 
 
 def server(tools: Toolkit, chat: Chat, open_copy: Callable[[Server | None], None]) -> None:

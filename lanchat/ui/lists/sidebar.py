@@ -155,7 +155,7 @@ class _AccountStrip:
             self.frame,
             "gear",
             _("Account and settings"),
-            lambda: above(tools, gear, menus.account_menu(palette.dark, run, policy)),
+            lambda: above(tools, gear, menus.account_menu(palette.dark, run, policy, chat.model.account)),
             ControlStyle.QUIET_SIDE,
         )
         gear.pack(side="right")

@@ -37,6 +37,7 @@ class Action(enum.Enum):
     PASSWORD = enum.auto()
     DEVICES = enum.auto()
     SERVER = enum.auto()
+    ADMINISTRATION = enum.auto()
     LANGUAGE = enum.auto()
     THEME = enum.auto()
     POLICY = enum.auto()

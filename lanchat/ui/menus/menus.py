@@ -182,8 +182,10 @@ def add_menu(run: Callable[[Action], None]) -> list[Entry]:
     ]
 
 
-def account_menu(dark: bool, run: Callable[[Action], None], policy: Policy = NO_POLICY) -> list[Entry]:
-    """The menu of one's own account and of the window. What `policy` fixes cannot be chosen, and an entry says so."""
+def account_menu(
+    dark: bool, run: Callable[[Action], None], policy: Policy = NO_POLICY, account: Account | None = None
+) -> list[Entry]:
+    """The menu of one's own `account` and of the window. What `policy` fixes cannot be chosen, and an entry says so."""
     free = {name: not policy.fixes(name) for name in (LANGUAGE, THEME, TEXT_SIZE)}
     other = "English" if language() == "ru" else "Русский"
     return [
@@ -191,6 +193,7 @@ def account_menu(dark: bool, run: Callable[[Action], None], policy: Policy = NO_
         MenuItem(_("Change password…"), lambda: run(Action.PASSWORD), icon="key"),
         MenuItem(_("Devices…"), lambda: run(Action.DEVICES), icon="laptop"),
         MenuItem(_("About the server…"), lambda: run(Action.SERVER), icon="shield-check"),
+        *_administrator_items(account, run),
         MenuSeparator(),
         MenuItem(
             _("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME), "", free[THEME], _moon(dark)
@@ -212,6 +215,12 @@ def account_menu(dark: bool, run: Callable[[Action], None], policy: Policy = NO_
         MenuItem(_("Log out…"), lambda: run(Action.LOG_OUT), icon="box-arrow-right"),
         MenuItem(_("Quit"), lambda: run(Action.QUIT), "Ctrl+Q", icon="power"),
     ]
+
+
+def _administrator_items(account: Account | None, run: Callable[[Action], None]) -> list[Entry]:
+    if account is None or account.role is not Role.ADMINISTRATOR:
+        return []
+    return [MenuItem(_("Administration…"), lambda: run(Action.ADMINISTRATION), icon="gear")]
 
 
 def _policy_items(policy: Policy, run: Callable[[Action], None]) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 import tkinter as tk
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lanchat.app.api import RoomView, Server
 from lanchat.core.policy import Policy
@@ -18,6 +18,9 @@ from lanchat.ui.menus.keys import KEYS, Action, sequence
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.pages.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from lanchat.ui.dialogs.administration import AdministrationWindow
 
 _LEFT, _RIGHT = 270, 230
 _WIDE = 900  # below this width the people are hidden unless they are asked for
@@ -66,6 +69,7 @@ class MainPage:
         self._messages = MessagesView(tools, self._panes, chat, self.run)
         self._people = PeoplePanel(tools, self._panes, chat)
         self._search: SearchPanel | None = None
+        self._administration: AdministrationWindow | None = None
         self._wanted: bool | None = None  # whether the people are shown; None: as the width says
         self._right: tk.Widget | None = None
         self._panes.add(self._sidebar.frame, width=px(_LEFT), minsize=px(170), stretch="never")
@@ -105,6 +109,7 @@ class MainPage:
             Action.PASSWORD: lambda: dialogs.password(tools, chat),
             Action.DEVICES: lambda: dialogs.devices(tools, chat),
             Action.SERVER: lambda: dialogs.server(tools, chat, shell.open_copy),
+            Action.ADMINISTRATION: self._administer,
             Action.LANGUAGE: shell.switch_language,
             Action.THEME: shell.switch_theme,
             Action.POLICY: lambda: dialogs.policy(tools, chat, shell.policy),
@@ -116,6 +121,10 @@ class MainPage:
     def run(self, action: Action) -> None:
         """Does what a key or a menu asks for."""
         self._actions[action]()
+
+    def _administer(self) -> None:
+        if self._administration is None or not self._administration.lift():
+            self._administration = dialogs.administration(self._tools, self._chat)
 
     def _about_room(self, dialog: Callable[[Toolkit, Chat, RoomView], None]) -> None:
         if self._chat.model.room:
@@ -164,6 +173,8 @@ class MainPage:
         root.unbind("<Key>")
         if self._search:
             self._search.leave()
+        if self._administration:
+            self._administration.close()
 
     def _cancel(self) -> None:
         if not self._chat.cancel() and self._search:
