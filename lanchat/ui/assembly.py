@@ -39,6 +39,7 @@ from lanchat.ui.menus.keys import sequence as key_sequence
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ChatModel, Draft
+from lanchat.ui.model.emoji_rows import recent_of
 from lanchat.ui.model.engine import (
     CommandDispatcher,
     CommandResult,
@@ -187,6 +188,7 @@ class Window:
                     if (draft.before if draft.editing else draft.text).strip()
                 }
                 self._memory.keep_drafts(model.me, drafts)
+                self._memory.recent_emoji = " ".join(model.recent_emoji)
             self._memory.save()
         except LocalStoreError as error:
             log.warning("settings were not saved: %s", error)
@@ -197,6 +199,7 @@ class Window:
             self.root.after(_SAVE_MS, self._save_often)
 
     def _take_drafts(self) -> None:
+        self._model.recent_emoji = recent_of(self._memory.recent_emoji)
         for room, text in self._memory.drafts(self._model.me).items():
             if room not in self._model.drafts:
                 self._model.drafts[room] = Draft(text)

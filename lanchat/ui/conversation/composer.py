@@ -8,6 +8,7 @@ from typing import Protocol
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
+from lanchat.ui.conversation.emoji_input import EmojiInput
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.editor import TextEditor
 from lanchat.ui.kit.fields.offer import Offer, first_part, text_parts
@@ -51,12 +52,15 @@ class Composer:
         self._row.pack(fill="x", side="bottom")
         self._send = tools.icon_button(self._row, "send-fill", _("Send (Enter)"), self.send, ControlStyle.ACCENT)
         self._send.pack(side="right", anchor="s", padx=(px(8), 0))
+        face = tools.icon_button(self._row, "emoji-smile", _("Emoji"), self.choose_emoji)
+        face.pack(side="right", anchor="s", padx=(px(4), 0))
         self._box = ttk.Frame(self._row, style=ControlStyle.FIELD_FRAME.value, padding=(px(9), px(5)))
         self._box.pack(side="left", fill="x", expand=True)
         self._editor = TextEditor(tools, self._box, self._changed, self._too_long)
         self._editor.on_picture = lambda: chat.tell(_("The clipboard holds a picture. Only text can be pasted here."))
         self.text = self._editor.text
         self.text.pack(fill="x")
+        self._emoji = EmojiInput(tools, self.frame, self._row, self._editor, chat)
         self._placeholder = Placeholder(tools, self.text, 5, self._hint)
         self._shown_room = -1
         self._bind()
@@ -125,6 +129,8 @@ class Composer:
 
     def _changed(self) -> None:
         text = self._editor.get()
+        if self._emoji.changed(text):
+            return
         self._chat.model.draft.text = text
         self._grow()
         self._judge(text)
@@ -207,6 +213,10 @@ class Composer:
         """Something was typed elsewhere that is meant for here."""
         self.focus()
         self._editor.insert(glyphs.joined(text))
+
+    def choose_emoji(self, chosen: Callable[[str], None] | None = None) -> None:
+        """Opens the choice of emoji; `chosen` gets one instead of the text."""
+        self._emoji.choose(chosen)
 
     def focus(self) -> None:
         """The keyboard goes to the text field."""

@@ -241,6 +241,7 @@ class MessagesView:
             lambda verb: self._do(message, verb),
             lambda emoji: self._chat.react(message.line, emoji),
             archived=model.archived,
+            choose=lambda: self.composer.choose_emoji(lambda emoji: self._chat.react(message.line, emoji)),
         )
         if entries:
             popup(self._tools, entries, x, y)

@@ -67,9 +67,10 @@ def message_menu(
     react: Callable[[str], None],
     *,
     archived: bool = False,
+    choose: Callable[[], None] | None = None,
 ) -> list[Entry]:
     """The menu of one message. `may_delete`: also when somebody else wrote it. `selected`: some text is selected.
-    `archived`: nothing in its room can be changed."""
+    `archived`: nothing in its room can be changed. `choose` opens the choice of all emoji for a reaction."""
     stored = line.seq is not None and not line.deleted and not archived
     entries: list[Entry] = []
     if selected:
@@ -80,9 +81,7 @@ def message_menu(
         entries.append(MenuItem(_("Copy message"), lambda: do(MessageAction.COPY), icon="copy"))
     if stored:
         entries.insert(0, MenuItem(_("Reply"), lambda: do(MessageAction.REPLY), icon="reply"))
-        entries.insert(
-            1, Submenu(_("React"), [_reaction(line, me, emoji, react) for emoji in REACTIONS], icon="emoji-smile")
-        )
+        entries.insert(1, Submenu(_("React"), _reactions(line, me, react, choose), icon="emoji-smile"))
         if line.mine:
             entries.append(MenuItem(_("Edit"), lambda: do(MessageAction.EDIT), "↑", icon="pencil"))
         if line.mine or may_delete:
@@ -112,6 +111,11 @@ def message_menu(
 
 def _author_name(line: Line) -> str:
     return line.display_name or line.author_name
+
+
+def _reactions(line: Line, me: int, react: Callable[[str], None], choose: Callable[[], None] | None) -> list[Entry]:
+    items: list[Entry] = [_reaction(line, me, emoji, react) for emoji in REACTIONS]
+    return [*items, MenuItem(_("Another one…"), choose, icon="emoji-smile")] if choose else items
 
 
 def _reaction(line: Line, me: int, emoji: str, react: Callable[[str], None]) -> MenuItem:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from lanchat.app import api
 from lanchat.app.api import Account, Line, LinkState, Person, RoomView, Server, StateChanged
 from lanchat.protocol.codes import PresenceState
+from lanchat.ui.model.emoji_rows import with_recent
 from lanchat.ui.model.entries import Entry, EntryContext, arrange
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.timeline import Timeline
@@ -57,6 +58,7 @@ class ChatModel:
         self.unfolded: set[str] = set()  # long messages of the open room that are shown whole
         self.jump: ScrollTarget | None = None
         self.missed = 0  # messages that came while the end of the conversation was not loaded or not visible
+        self.recent_emoji: list[str] = []  # the one that was used last first
         self.notices: list[str] = []
         self.focused = True
 
@@ -226,6 +228,10 @@ class ChatModel:
         self.jump = None
         view = self.rooms.get(room)
         self.fresh_after = view.read if view and view.unread else None
+
+    def used_emoji(self, emoji: str) -> None:
+        """It is among the first that are offered from now on."""
+        self.recent_emoji = with_recent(self.recent_emoji, emoji)
 
     def fold_or_unfold(self, identity: str) -> None:
         """A long message is shown whole, or its beginning again."""

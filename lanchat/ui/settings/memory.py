@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lanchat.store.profile import KnownServer, ProfileStore
 
 _MAXIMISED = "maximised"
+_RECENT_EMOJI = "recent_emoji"
 _DRAFTS = "drafts_"
 # Rooms with an unsent text, and the octets of these texts, for each account: the newest stay. Settings that are longer
 # than 1 MiB would not be read again.
@@ -41,6 +42,7 @@ _TYPES: dict[str, Any] = {
     GEOMETRY: Annotated[str, Meta(pattern=rf"^({GEOMETRY_PATTERN})?\Z")],
     TEXT_SIZE: Annotated[int, Meta(ge=SIZES[0], le=SIZES[-1])],
     _MAXIMISED: bool,
+    _RECENT_EMOJI: Annotated[str, Meta(max_length=1024)],
 }
 # Of tables: the type of one entry with its name. Each is judged by itself.
 _ENTRIES: dict[str, Any] = {LAST_ROOMS: dict[str, U63], _DRAFTS: dict[_DraftRoom, _Draft]}
@@ -89,6 +91,15 @@ class WindowSettings:
     @theme.setter
     def theme(self, name: str) -> None:
         self._set(THEME, name)
+
+    @property
+    def recent_emoji(self) -> str:
+        """The emoji used last, with a blank between two."""
+        return self._get(_RECENT_EMOJI, "")
+
+    @recent_emoji.setter
+    def recent_emoji(self, value: str) -> None:
+        self._set(_RECENT_EMOJI, value)
 
     @property
     def geometry(self) -> str:

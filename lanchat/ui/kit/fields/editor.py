@@ -128,6 +128,19 @@ class TextEditor:
         self.text.see("insert")
         self._tell_change()
 
+    def before_cursor(self, most: int) -> str:
+        """The end of the text before the cursor, of at most so many places."""
+        at = self._mirror.at_cursor()
+        return self._mirror.text(max(at - most, 0), at)
+
+    def replace_before(self, count: int, text: str) -> None:
+        """Puts text in the place of the characters before the cursor; one step of undo."""
+        self._record()
+        at = self._mirror.at_cursor()
+        self._mirror.delete(max(at - count, 0), at)
+        self._put(text)
+        self._tell_change()
+
     def _selected(self) -> tuple[int, int]:
         """The places that are selected: from, up to."""
         if not self.text.tag_ranges("sel"):
