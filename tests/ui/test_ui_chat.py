@@ -634,9 +634,9 @@ def test_server_without_accounts_offers_registration_at_once(setup: Setup, probl
     workbench.flow.accept()
     workbench.run()
     assert workbench.entry.page is WindowPage.REGISTER
-    assert workbench.flow.is_first
-    assert not workbench.flow.needs_invite
-    assert workbench.flow.needs_setup_code is bool(problem)
+    assert workbench.entry.is_first
+    assert not workbench.entry.needs_invite
+    assert workbench.entry.needs_setup_code is bool(problem)
     account = NewAccount("new.one", "12345678", "12345678")
     workbench.flow.register(account)
     workbench.run()
@@ -654,7 +654,7 @@ def test_closed_server_without_accounts_allows_registration() -> None:
     workbench.run()
     workbench.flow.accept()
     workbench.run()
-    assert workbench.flow.may_register
+    assert workbench.entry.may_register
 
 
 def test_registration_opens_the_chat_page() -> None:

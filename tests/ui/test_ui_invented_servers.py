@@ -10,7 +10,7 @@ from lanchat.app import api
 from lanchat.app.api import Server, Trust
 from lanchat.protocol.datagram.beacon import Advert
 from lanchat.protocol.text.identity import fingerprint_words
-from lanchat.ui.model.entry import _SERVERS_MAX
+from lanchat.ui.model.entry_model import _SERVERS_MAX
 from tests.support.neighbours import Neighbours, invented
 from tests.support.procs import ServerProcess
 from tests.support.ui_desk import Workbench

@@ -409,7 +409,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/model/chat_model.py:NOTICES_MAX": "tests/unit/test_client_memory.py::test_notices_are_bounded",
     "lanchat/ui/kit/fields/editor.py:_PICTURES_MAX": "tests/unit/test_client_memory.py"
     "::test_images_in_a_text_are_bounded",
-    "lanchat/ui/model/entry.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py"
+    "lanchat/ui/model/entry_model.py:_SERVERS_MAX": "tests/ui/test_ui_invented_servers.py"
     "::test_known_servers_stay_and_unknown_ones_are_evicted",
     "lanchat/ui/kit/fonts.py:_MEASURED_MAX": "tests/unit/test_client_memory.py::test_cached_word_widths_are_bounded",
     "lanchat/ui/kit/canvas/glyphs.py:_LETTERS_MAX": "tests/unit/test_client_memory.py"
@@ -472,6 +472,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/maintenance/last_lease.py": "_OCTETS_MAX",
         "lanchat/terminal/line_editor.py": "_SEQUENCE_MAX",
         "lanchat/terminal/prompts.py": "PASSWORD_FILE_MAX",
+        "lanchat/platform/network/own_end.py": "_TABLE_MAX",
         "lanchat/platform/network/segmentation.py": "TOGETHER_MAX",
         "lanchat/protocol/datagram/beacon.py": "ANSWER_SIZE_MAX LABEL_OCTETS_MAX NAME_OCTETS_MAX",
         "lanchat/protocol/log/certificates.py": "CERTIFICATE_MAX",
@@ -536,7 +537,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/protocol/text/markup.py": "DEPTH_MAX",
         "lanchat/ui/conversation/body.py": "_GROUNDS_MAX",
         "lanchat/ui/conversation/composer.py": "PARTS_MAX ROWS_MAX",
-        "lanchat/ui/model/entry.py": "_ROUNDS_KEPT",
+        "lanchat/ui/model/entry_model.py": "_ROUNDS_KEPT",
         "lanchat/ui/kit/wakeup.py": "BATCH_MAX",
         "lanchat_server/core/hub.py": "BATCHES_MAX",
         "lanchat_server/core/limits/throttle.py": "_DOUBLINGS_MAX",

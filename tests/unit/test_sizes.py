@@ -15,7 +15,7 @@ FILES = {
     "lanchat_server/config.py": (440, "every setting once: its field, its key, its reader"),
     "lanchat/cli/options.py": (431, "the grammar of every command, once"),
     "lanchat/ui/assembly.py": (420, "what the window is put together from"),
-    "lanchat/ui/model/entry.py": (420, "the steps from an empty window to a log-in"),
+    "lanchat/ui/model/entry.py": (440, "the steps from an empty window to a log-in"),
     "lanchat/protocol/wire/frames.py": (860, "every frame of a session once, in the order of PROTOCOL.md"),
     "lanchat/core/core.py": (860, "the core's face: each frame and call goes to the part that it is about"),
     "lanchat/store/local.py": (435, "each method of the client's stores, a transaction each"),

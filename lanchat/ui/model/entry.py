@@ -11,7 +11,7 @@ from lanchat.app import api
 from lanchat.app.api import ChangedIdentity, CommandError, ErrorKind, Server, ServerOffer, Trust
 from lanchat.core.policy import NO_POLICY, Policy
 from lanchat.i18n import _
-from lanchat.protocol.codes import Code, Registration, Setup
+from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text.identity import is_invite, parse_invite_untrusted, tidy_address
@@ -27,8 +27,6 @@ _SEARCH_S = 3.0
 _SEARCH_AGAIN_MS = 1500
 _RETRY_MS = 3000
 _ALONE_MS = 1000  # others of the same network answer within milliseconds of the first
-_ROUNDS_KEPT = 3  # a server that so many searches in a row did not find is taken off the list
-_SERVERS_MAX = 200  # beside the known ones: anybody on the network can announce servers
 # Which field a refusal is about.
 _FIELDS = {
     Code.BAD_CREDENTIALS: FieldName.PASSWORD,
@@ -191,8 +189,7 @@ class LoginFlow:
         model.round += 1
         for server in servers:
             self.found(server)
-        for key in [key for key, seen in model.seen.items() if model.round - seen >= _ROUNDS_KEPT]:
-            del model.servers[key], model.seen[key]
+        model.drop_lost()
         model.searched = True
         model.left_out, self._left_out = self._left_out, False
         self._searching = False
@@ -200,17 +197,9 @@ class LoginFlow:
         self._later(_SEARCH_AGAIN_MS, self._search)
 
     def found(self, server: Server) -> WindowPart:
-        """A search found a server. A known one is always listed; of the others the one that was not found for longest
-        gives way."""
-        model, key = self.model, (server.fingerprint, server.host, server.port)
-        if key not in model.servers and server.trust is not Trust.PINNED:
-            strangers = [other for other, shown in model.servers.items() if shown.trust is not Trust.PINNED]
-            if len(strangers) >= _SERVERS_MAX:
-                loser = min(strangers, key=lambda other: model.seen[other])
-                del model.servers[loser], model.seen[loser]
-        model.servers[key] = server
-        model.seen[key] = model.round
-        if len(model.servers) == 1:
+        """A search found a server."""
+        self.model.add(server)
+        if len(self.model.servers) == 1:
             self._later(_ALONE_MS, self._take_only)
         return WindowPart.ENTRY
 
@@ -312,7 +301,7 @@ class LoginFlow:
             self._go(WindowPage.CHAT)
             self._dispatcher.ask(api.WaitLiveCommand(timeout=3600.0), None, self._not_live)
         else:
-            self._go(WindowPage.REGISTER if self.is_first else WindowPage.LOGIN)
+            self._go(WindowPage.REGISTER if self.model.is_first else WindowPage.LOGIN)
 
     def open_copy(self, server: Server | None) -> None:
         """Shows what is kept of a server that another one has replaced; None: back to the present server."""
@@ -349,11 +338,11 @@ class LoginFlow:
 
     def register(self, form: NewAccount) -> None:
         """Creates the account, or says what is wrong with the form."""
-        if problem := form.problem(self.needs_invite, self.needs_setup_code):
+        if problem := form.problem(self.model.needs_invite, self.model.needs_setup_code):
             self._problem(*problem)
             return
         self.model.user = tidy_name(form.user, joiners=False)
-        self._first_account = self.is_first
+        self._first_account = self.model.is_first
         self._busy(_("Creating the account…"))
         command = api.RegisterCommand(
             form.user.strip(),
@@ -417,28 +406,6 @@ class LoginFlow:
         if problem:
             self._problem(problem, FieldName.USER)
         return not problem
-
-    @property
-    def needs_invite(self) -> bool:
-        """Whether the server registers people only with a code."""
-        offer = self.model.offer
-        return offer is not None and offer.registration is Registration.INVITE and not self.is_first
-
-    @property
-    def is_first(self) -> bool:
-        """Whether the server has no account yet: the first one is its administrator's."""
-        return self.model.offer is not None and self.model.offer.setup is not Setup.NONE
-
-    @property
-    def needs_setup_code(self) -> bool:
-        """Whether the first account takes the code that the server shows: it runs on another computer."""
-        return self.model.offer is not None and self.model.offer.setup is Setup.CODE
-
-    @property
-    def may_register(self) -> bool:
-        """Whether people make accounts themselves, with a code or without."""
-        offer = self.model.offer
-        return offer is None or offer.registration is not Registration.CLOSED or self.is_first
 
     # The model
 

@@ -5,7 +5,11 @@ import enum
 import msgspec
 
 from lanchat.app.api import Server, ServerOffer, Trust
+from lanchat.protocol.codes import Registration, Setup
 from lanchat.ui.kit.fields.field_problems import FieldName
+
+_ROUNDS_KEPT = 3  # a server that so many searches in a row did not find is taken off the list
+_SERVERS_MAX = 200  # beside the known ones: anybody on the network can announce servers
 
 
 class WindowPage(enum.Enum):
@@ -58,6 +62,44 @@ class LoginModel(msgspec.Struct):
     seen: dict[tuple[str, str, int], int] = {}
     round: int = 0
     anew: Server | None = None  # what stands in the place of a known server, and may be started anew with
+
+    def add(self, server: Server) -> None:
+        """A search found it. A known one is always listed; of the others the one that was not found for longest gives
+        way."""
+        key = (server.fingerprint, server.host, server.port)
+        if key not in self.servers and server.trust is not Trust.PINNED:
+            strangers = [other for other, shown in self.servers.items() if shown.trust is not Trust.PINNED]
+            if len(strangers) >= _SERVERS_MAX:
+                loser = min(strangers, key=lambda other: self.seen[other])
+                del self.servers[loser], self.seen[loser]
+        self.servers[key] = server
+        self.seen[key] = self.round
+
+    def drop_lost(self) -> None:
+        """A search has ended: what some in a row did not find is listed no more."""
+        for key in [key for key, seen in self.seen.items() if self.round - seen >= _ROUNDS_KEPT]:
+            del self.servers[key], self.seen[key]
+
+    @property
+    def needs_invite(self) -> bool:
+        """Whether the server registers people only with a code."""
+        offer = self.offer
+        return offer is not None and offer.registration is Registration.INVITE and not self.is_first
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the server has no account yet: the first one is its administrator's."""
+        return self.offer is not None and self.offer.setup is not Setup.NONE
+
+    @property
+    def needs_setup_code(self) -> bool:
+        """Whether the first account takes the code that the server shows: it runs on another computer."""
+        return self.offer is not None and self.offer.setup is Setup.CODE
+
+    @property
+    def may_register(self) -> bool:
+        """Whether people make accounts themselves, with a code or without."""
+        return self.offer is None or self.offer.registration is not Registration.CLOSED or self.is_first
 
     def listed(self) -> list[Server]:
         """The servers found, each once, best way to it first."""

@@ -25,7 +25,7 @@ class LoginPage(FormPage):
     def _links(self) -> None:
         links = ttk.Frame(self.body)
         links.pack(fill="x")
-        if self.flow.may_register:
+        if self.model.may_register:
             self.link(links, _("Create an account"), lambda: self.flow.turn_to(WindowPage.REGISTER)).pack(side="left")
         self.link(links, _("Forgot password?"), self._forgot).pack(side="right")
         if self.flow.policy.server is None:

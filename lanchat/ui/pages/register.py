@@ -21,8 +21,8 @@ class RegisterPage(FormPage):
         """An invite code and a set-up code have fields only where the server asks for them."""
         server, px = self.model.server, self.tools.px
         below = _("Server: {name}").format(name=server.name) if server else ""
-        self.heading(_("Set up this server") if self.flow.is_first else _("Create an account"), below)
-        if self.flow.is_first:
+        self.heading(_("Set up this server") if self.model.is_first else _("Create an account"), below)
+        if self.model.is_first:
             self._explain_first_account()
         grid = ttk.Frame(self.body)
         grid.pack(fill="x")
@@ -37,9 +37,9 @@ class RegisterPage(FormPage):
         self._email = self.field(_("E-mail (optional)"), about=FieldName.EMAIL, master=grid)
         self._invite: Field | None = None
         self._setup: Field | None = None
-        if self.flow.needs_invite:
+        if self.model.needs_invite:
             self._invite = self.field(_("Invite code"), about=FieldName.INVITE_CODE, master=grid)
-        if self.flow.needs_setup_code:
+        if self.model.needs_setup_code:
             self._setup = self.field(_("Set-up code"), about=FieldName.SETUP_CODE, master=grid)
         for number, field in enumerate(self._fields):
             side = (0, px(7)) if number % 2 == 0 else (px(7), 0)
@@ -47,19 +47,19 @@ class RegisterPage(FormPage):
         hint = _("The e-mail address is only used when you forget your password.")
         self.tools.label(self.body, hint, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
         self._remember = self.checkbox(_("Stay logged in on this computer"), True)
-        self.submit(_("Create the administrator") if self.flow.is_first else _("Create the account"), self._register)
+        self.submit(_("Create the administrator") if self.model.is_first else _("Create the account"), self._register)
         self.link(self.body, _("Back"), self._back).pack(anchor="w")
 
     def _explain_first_account(self) -> None:
         text = _("This server has no account yet. Create the first one: it is the administrator's.")
-        if self.flow.needs_setup_code:
+        if self.model.needs_setup_code:
             where = _("The set-up code is shown in the server's window and by \u201clanchat-server status\u201d.")
             text = f"{text} {where}"
         self.tools.label(self.body, text, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
 
     def _back(self) -> None:
         """Where there is no account, nobody can log in."""
-        if self.flow.is_first:
+        if self.model.is_first:
             self.flow.decline()
         else:
             self.flow.turn_to(WindowPage.LOGIN)
