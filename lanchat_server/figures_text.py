@@ -1,10 +1,10 @@
 """The server's figures, times and sizes as an administrator reads them: in the window and on the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lanchat.i18n import _, ngettext
+from lanchat.i18n import _, decimal, ngettext
 from lanchat.terminal.output import clock, shown
 from lanchat_server.service.wall_clock import TOLERANCE_MS
 
@@ -21,13 +21,9 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
         return [title, *_standby_lines(other, database)]
     lines = [
         title,
-        _("Online: {number} in {sessions} sessions: {names}").format(
-            number=len(online), sessions=report["sessions"], names=shown(", ".join(online)) or "-"
-        ),
-        _("Database: {url}, {latency:.1f} ms").format(
-            url=database["url"], latency=float(database["latency_ms"] or 0.0)
-        ),
-        _("Waiting: {submissions} messages, {octets} octets to clients").format(
+        _online_line(online, report["sessions"]),
+        _database_line(database),
+        _("Waiting: {submissions} messages, {octets} bytes to clients").format(
             submissions=queues["submissions"], octets=queues["tls_octets"]
         ),
     ]
@@ -52,8 +48,18 @@ def _standby_lines(other: str, database: Mapping[str, Any]) -> list[str]:
         _("Stands by, and answers no clients: {server} serves").format(server=other)
         if other
         else _("Stands by, and answers no clients: the database is away"),
-        _("Database: {url}, {latency:.1f} ms").format(url=database["url"], latency=database["latency_ms"]),
+        _database_line(database),
     ]
+
+
+def _online_line(names: Sequence[str], sessions: int) -> str:
+    line = _("Online: {number} (sessions: {sessions})").format(number=len(names), sessions=sessions)
+    return f"{line}: {shown(', '.join(names))}" if names else line
+
+
+def _database_line(database: Mapping[str, Any]) -> str:
+    latency = decimal(float(database["latency_ms"] or 0.0))
+    return _("Database: {url}, {latency} ms").format(url=database["url"], latency=latency)
 
 
 def storage_lines(report: Mapping[str, Any]) -> list[str]:
@@ -91,8 +97,8 @@ def size_text(octets: int) -> str:
     """Octets for a person, in the units of the configuration and the log."""
     for limit, text in ((1 << 30, _("{number} GiB")), (1 << 20, _("{number} MiB"))):
         if octets >= limit:
-            return text.format(number=f"{octets / limit:.1f}")
-    return _("{number} KiB").format(number=f"{octets / 1024:.1f}")
+            return text.format(number=decimal(octets / limit))
+    return _("{number} KiB").format(number=decimal(octets / 1024))
 
 
 def clock_lines(report: Mapping[str, Any]) -> list[str]:

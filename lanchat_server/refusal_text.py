@@ -11,7 +11,7 @@ def refusal_text(refused: Refused, user: str = "") -> str:
     """One line. `user`: the name of the account that it was about."""
     texts = {
         Code.NAME_TAKEN: _("There is a user {name} already").format(name=user),
-        Code.NOT_FOUND: _("There is no user {name}").format(name=user) if user else _("It is gone meanwhile"),
+        Code.NOT_FOUND: _("There is no user {name}").format(name=user) if user else _("It no longer exists"),
         Code.NOT_ALLOWED: _("The general room is never archived or deleted, and a direct conversation never archived"),
         Code.SETUP_INVALID: _("The first account was made already, and is the administrator's"),
         Code.LAST_ADMINISTRATOR: _("{name} is the last administrator").format(name=user),

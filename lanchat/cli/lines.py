@@ -145,11 +145,11 @@ def state_text(event: api.StateChanged) -> str:
     words = {
         api.LinkState.CONNECTING: _("Connecting"),
         api.LinkState.AUTHENTICATING: _("Logging in"),
-        api.LinkState.SYNCING: _("Loading what was said"),
+        api.LinkState.SYNCING: _("Loading messages"),
         api.LinkState.LIVE: _("Connected"),
         api.LinkState.LAGGING: _("Behind: catching up"),
         api.LinkState.AWAY: _("The server is away"),
-        api.LinkState.RESYNCING: _("The server was put back to an older state"),
+        api.LinkState.RESYNCING: _("The server was restored to an older state"),
         api.LinkState.FORKED: _("The server's log is not the one this computer knows"),
         api.LinkState.REFUSED: _("The server refused"),
     }

@@ -77,8 +77,8 @@ def _common(parser: argparse.ArgumentParser) -> None:
     add("--fingerprint", _("accept exactly this server"), metavar="HEX", type=fingerprint)
     invite = _checked(tidy_address, parse_invite_untrusted, N_("{value} is not an invite link lanchat://…"))
     add("--invite", _("connect to and accept exactly the server of this link"), metavar="LINK", type=invite)
-    add("--accept-new", _("accept a new server without asking; never a changed one"), action="store_true")
-    add("--profile", _("a separate person on the same computer"), metavar="DIR", type=tidy_path)
+    add("--accept-new", _("accept a new server without asking; never one whose key has changed"), action="store_true")
+    add("--profile", _("the folder of the profile; each person on a computer has one"), metavar="DIR", type=tidy_path)
     add("--user", _("the user name"), metavar="NAME")
     text = _("the password is this file's first line; else LANCHAT_PASSWORD")
     add("--password-file", text, metavar="FILE", type=tidy_path)
@@ -88,7 +88,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     add("--discovery-port", _("the port on which servers are searched"), metavar="N", type=port)
     add("--no-udp", _("use the TLS connection alone"), action="store_true")
     add("--language", _("the language of messages and help"), choices=LANGUAGES)
-    add("--verbose", _("say on stderr what happens underneath"), action="store_true")
+    add("--verbose", _("write details to stderr"), action="store_true")
 
 
 def _room(parser: argparse.ArgumentParser) -> None:
@@ -116,16 +116,16 @@ def _text(parser: argparse.ArgumentParser) -> None:
 
 
 def _register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--email", default="", metavar="E", help=_("for a forgotten password"))
-    parser.add_argument("--display-name", default="", metavar="D", help=_("the name that others see"))
-    help = _("the code that this server asks of newcomers")
+    parser.add_argument("--email", default="", metavar="ADDR", help=_("for a forgotten password"))
+    parser.add_argument("--display-name", default="", metavar="NAME", help=_("the display name"))
+    help = _("the invite code, where the server asks for one")
     parser.add_argument("--invite-code", default="", metavar="CODE", help=help)
     help = _("for the first account of a server, from another computer: the code that the server shows")
     parser.add_argument("--setup-code", default="", metavar="CODE", help=help)
 
 
 def _recover(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--code", default="", metavar="C", help=_("the code from the e-mail: sets a new password"))
+    parser.add_argument("--code", default="", metavar="CODE", help=_("the code from the e-mail: sets a new password"))
     help = _("with --code: shut out all devices of the account, too")
     parser.add_argument("--revoke-devices", action="store_true", help=help)
 
@@ -153,7 +153,7 @@ def _invite_codes(parser: argparse.ArgumentParser) -> None:
 def _create_room(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help=_("the new room's name"))
     parser.add_argument("--private", action="store_true", help=_("only those who are invited see it"))
-    help = _("members see only what was said since they joined")
+    help = _("new members do not see earlier messages")
     parser.add_argument("--since-joining", action="store_true", help=help)
 
 
@@ -211,15 +211,19 @@ def _react(parser: argparse.ArgumentParser) -> None:
 def _listen(parser: argparse.ArgumentParser) -> None:
     _room(parser)
     count = whole_number(0, 1_000_000)
-    parser.add_argument("--history", metavar="N", type=count, default=50, help=_("so many earlier messages (50)"))
-    parser.add_argument("--count", metavar="N", type=_sequence, help=_("end after so many messages"))
-    parser.add_argument("--for", dest="duration", metavar="S", type=seconds, help=_("end after so many seconds"))
+    parser.add_argument(
+        "--history", metavar="N", type=count, default=50, help=_("how many earlier messages to show (50)")
+    )
+    parser.add_argument("--count", metavar="N", type=_sequence, help=_("stop after this many messages"))
+    parser.add_argument("--for", dest="duration", metavar="S", type=seconds, help=_("stop after this many seconds"))
 
 
 def _history(parser: argparse.ArgumentParser) -> None:
     _room(parser)
     limit = whole_number(1, 1_000_000)
-    parser.add_argument("--limit", metavar="N", type=limit, default=50, help=_("at most so many messages (50)"))
+    parser.add_argument(
+        "--limit", metavar="N", type=limit, default=50, help=_("how many messages to show at most (50)")
+    )
     parser.add_argument("--before", metavar="SEQ", type=_sequence, default=0, help=_("only those before this number"))
     parser.add_argument("--search", metavar="WORDS", help=_("only those with all these words or beginnings of words"))
 
@@ -227,7 +231,9 @@ def _history(parser: argparse.ArgumentParser) -> None:
 def _search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", metavar="WORDS", help=_("all these words or beginnings of words"))
     limit = whole_number(1, 1_000_000)
-    parser.add_argument("--limit", metavar="N", type=limit, default=50, help=_("at most so many messages (50)"))
+    parser.add_argument(
+        "--limit", metavar="N", type=limit, default=50, help=_("how many messages to show at most (50)")
+    )
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
@@ -255,21 +261,21 @@ COMMANDS = {
     ),
     "register": CommandSpec(
         N_("create an account and log this profile in"),
-        "--user U [--email E] [--display-name D]",
+        "--user NAME [--email ADDR] [--display-name NAME]",
         "lanchat register --user anna --display-name 'Anna Petrova'",
         "lanchat.cli.commands.account:register",
         _register,
     ),
     "login": CommandSpec(
         N_("log this profile in: later commands need no password"),
-        "--user U",
+        "--user NAME",
         "lanchat login --user anna",
         "lanchat.cli.commands.account:login",
     ),
     "logout": CommandSpec(N_("log this profile out"), "", "lanchat logout", "lanchat.cli.commands.account:logout"),
     "recover": CommandSpec(
         N_("ask for a code by e-mail, then set a new password with it"),
-        "--user U [--code C]",
+        "--user NAME [--code CODE]",
         "lanchat recover --user anna --code 1234-5678",
         "lanchat.cli.commands.account:recover",
         _recover,

@@ -49,6 +49,12 @@ def ngettext(one: str, many: str, number: int) -> str:
     return _current.ngettext(one, many, number)
 
 
+def decimal(number: float) -> str:
+    """A number with one decimal place, as the language in use writes it."""
+    text = f"{number:.1f}"
+    return text.replace(".", ",") if _language == "ru" else text
+
+
 def N_(text: str) -> str:
     """Marks a text for the catalogue; `_` looks it up when it is shown."""
     return text

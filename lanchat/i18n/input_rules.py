@@ -25,7 +25,7 @@ INPUT_TEXTS = {
     Problem.INVITE_OF_OTHER_VERSION: N_(
         "This invite link was made by another version of LAN Chat. Update this program."
     ),
-    Problem.NOT_AN_ADDRESS: N_("This is not an address. Type it like 192.168.1.10 or server.example:45454."),
+    Problem.NOT_AN_ADDRESS: N_("This is not an address. Type it like 192.168.1.10 or server.example:47400."),
     Problem.NOT_A_FINGERPRINT: N_("A fingerprint has 64 hexadecimal digits."),
 }
 

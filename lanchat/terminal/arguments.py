@@ -53,6 +53,37 @@ ARGPARSE = (
 )
 
 
+# What stands for a value in usage and help, and the longer ones of the parts that can be in brackets.
+METAVARS = (
+    N_("ACTION"),
+    N_("ADDR"),
+    N_("CODE"),
+    N_("COLUMN"),
+    N_("DIR"),
+    N_("EMOJI"),
+    N_("FIELD"),
+    N_("FILE"),
+    N_("FROM"),
+    N_("HOST"),
+    N_("LINK"),
+    N_("NAME"),
+    N_("PORT"),
+    N_("ROLE"),
+    N_("ROOM"),
+    N_("SEQ"),
+    N_("TEXT"),
+    N_("TO"),
+    N_("USER"),
+    N_("WORDS"),
+)
+_METAVAR = re.compile(rf"(?<![\w-])(?:{'|'.join(METAVARS)})(?![\w])")
+
+
+def translated_metavars(text: str) -> str:
+    """A form such as `ROOM TEXT [--reply-to SEQ]` in the language in use."""
+    return _METAVAR.sub(lambda match: _(match[0]), text)
+
+
 def _translate_argparse() -> None:
     """From now on argparse looks its texts up in our catalogue. It does so through two undocumented names of its
     module; by documented ways (`gettext.textdomain`) the language would be that of the environment, not the chosen one.
@@ -75,6 +106,10 @@ class Parser(argparse.ArgumentParser):
         self._given: list[str] = []
         super().__init__(*args, **kwargs)
 
+    def add_argument(self, *args: Any, **kwargs: Any) -> Any:
+        """As ArgumentParser, with what stands for the value in the language in use."""
+        return super().add_argument(*args, **_with_metavar(kwargs))
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ArgumentParser; the arguments are kept, so that `error` can leave secrets out."""
         self._given = [str(arg) for arg in (sys.argv[1:] if args is None else args)]
@@ -88,6 +123,11 @@ class Parser(argparse.ArgumentParser):
             with contextlib.suppress(OSError, ValueError):
                 print(f"{self.prog}: {one_line(message)} ({hint})", file=sys.stderr)
         raise SystemExit(USAGE)
+
+
+def _with_metavar(details: dict[str, Any]) -> dict[str, Any]:
+    metavar = details.get("metavar")
+    return details | {"metavar": translated_metavars(metavar)} if isinstance(metavar, str) else details
 
 
 def _without_secrets(message: str, arguments: Sequence[str]) -> str:
@@ -201,7 +241,7 @@ def _add_questions(parser: Parser) -> None:
 def add_command(actions: Any, path: str, help: str, synopsis: str, model: str) -> Parser:
     """A sub-parser; `path` is the program with the words down to this command. Options that all commands share are
     named in its usage, not listed: they would hide what is special."""
-    usage = " ".join(filter(None, (path, synopsis, "[" + _("common options") + "]")))
+    usage = " ".join(filter(None, (path, translated_metavars(synopsis), "[" + _("common options") + "]")))
     description = help[0].upper() + help[1:] + "."
     name = path.rpartition(" ")[2]
     parser: Parser = actions.add_parser(name, help=help, description=description, usage=usage, epilog=example(model))
@@ -214,7 +254,7 @@ def option_group(parser: argparse.ArgumentParser, title: str) -> Callable[..., N
     group = parser.add_argument_group(title)
 
     def add(name: str, help: str, **details: Any) -> None:
-        group.add_argument(name, help=help, default=argparse.SUPPRESS, **details)
+        group.add_argument(name, help=help, default=argparse.SUPPRESS, **_with_metavar(details))
 
     return add
 

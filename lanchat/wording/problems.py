@@ -18,12 +18,12 @@ CODE_TEXTS = {
     Code.BAD_REQUEST: N_("The server did not understand: is this program newer or older than the server?"),
     Code.BAD_CREDENTIALS: N_("Wrong name or password"),
     Code.NOT_ALLOWED: N_("You may not do that"),
-    Code.NOT_FOUND: N_("There is no such thing, or it is not yours to see"),
+    Code.NOT_FOUND: N_("Not found, or no access"),
     Code.NAME_TAKEN: N_("This name is taken"),
     Code.NAME_INVALID: N_("This name cannot be used"),
     Code.PASSWORD_INVALID: N_("The password needs 8 characters or more"),
     Code.REGISTRATION_CLOSED: N_("New accounts are made by the administrator of this server"),
-    Code.INVITE_INVALID: N_("The registration code is wrong, used up or too old"),
+    Code.INVITE_INVALID: N_("The invite code is wrong, used up or expired"),
     Code.TOO_MANY_TRIES: N_("Too many tries: wait a little"),
     Code.TOO_MANY_SESSIONS: N_("You are connected too many times already"),
     Code.ACCOUNT_DISABLED: N_("This account is disabled"),
@@ -119,8 +119,8 @@ TEXTS = {
     # The link to the server
     Problem.NO_ANSWER: N_("The server does not answer"),
     Problem.CONNECTION_LOST: N_("The connection was lost"),
-    Problem.SERVER_STOPPING: N_("The server is being restarted"),
-    Problem.SERVER_SILENT: N_("The server has gone silent"),
+    Problem.SERVER_STOPPING: N_("The server has stopped or is restarting"),
+    Problem.SERVER_SILENT: N_("The server has stopped answering"),
     Problem.SERVER_REFUSED: N_("The server refused"),
     Problem.OTHER_HISTORY: N_(
         "The server's history is not the one on this computer: what was received stays here, nothing is sent"
@@ -161,9 +161,9 @@ TEXTS = {
     Problem.ROOM_WAS_DELETED: N_("Room {name} was deleted, for everybody and for good"),
     Problem.UNKNOWN_USER: N_("There is nobody called {name}"),
     Problem.DEVICE_ID_TOO_SHORT: N_("Give at least the first eight digits of the device's id"),
-    Problem.DEVICE_ID_AMBIGUOUS: N_("No device, or more than one, has an id that begins so"),
+    Problem.DEVICE_ID_AMBIGUOUS: N_("The device was not found, or there are several: see the list of devices"),
     Problem.INVITE_ID_TOO_SHORT: N_("Give at least the first eight digits of the code's id"),
-    Problem.INVITE_ID_AMBIGUOUS: N_("No code, or more than one, has an id that begins so"),
+    Problem.INVITE_ID_AMBIGUOUS: N_("The code was not found, or there are several: see the list of codes"),
     Problem.NOT_A_MESSAGE_ID: N_("This is not the id of a message"),
     # Messages
     Problem.NOTHING_TO_SEND: N_("There is nothing to send"),

@@ -72,8 +72,13 @@ def _common(parser: Parser) -> None:
 
 def _run_options(parser: Parser) -> None:
     add = option_group(parser, _("options of the server"))
-    add("--name", _("the name that people see; else the computer's"), metavar="NAME", type=_reader(config.server_name))
-    add("--host", _("the address to listen on; else all"), metavar="ADDR", type=tidy_address)
+    add(
+        "--name",
+        _("the server's name; by default the computer's"),
+        metavar="NAME",
+        type=_reader(config.server_name),
+    )
+    add("--host", _("the address to listen on; by default all"), metavar="ADDR", type=tidy_address)
     port = whole_number(0, 65535)
     add("--port", _("the port for TCP and UDP; 0: any free one"), metavar="N", type=port)
     add("--public-host", _("the address in invite links"), metavar="HOST", type=_reader(config.public_hosts))
@@ -93,7 +98,7 @@ def _init_db(parser: Parser) -> None:
     url = parser.add_mutually_exclusive_group()
     url.add_argument("--admin-url", metavar="URL", type=_reader(config.database_url), help=text)
     text = _("the same, as the first line of a file: what is typed can be read by others of this computer")
-    url.add_argument("--admin-url-file", metavar="FILE", dest="admin_url", type=url_in_file, help=text)
+    url.add_argument("--admin-url-file", metavar=_("FILE"), dest="admin_url", type=url_in_file, help=text)
     text = _("only connect, look at rights and say whether it will go well")
     parser.add_argument("--dry-run", action="store_true", help=text)
 
@@ -154,8 +159,8 @@ def _users(parser: Parser) -> None:
     add("list", _("list all accounts"), "", f"{PROGRAM} users list --json")
     adding = add("add", _("create an account"), "USER [--role ROLE]", f"{PROGRAM} users add anna --role administrator")
     adding.add_argument("--role", choices=ROLES, default="member", help=_("member, moderator or administrator"))
-    adding.add_argument("--email", default="", metavar="E", help=_("for a forgotten password"))
-    adding.add_argument("--display-name", default="", metavar="D", help=_("the name that others see"))
+    adding.add_argument("--email", default="", metavar="ADDR", help=_("for a forgotten password"))
+    adding.add_argument("--display-name", default="", metavar="NAME", help=_("the display name"))
     text = _("the password is this file's first line; else LANCHAT_PASSWORD, else asked")
     adding.add_argument("--password-file", metavar="FILE", type=tidy_path, help=text)
     add("disable", _("shut an account out at once"), "USER", f"{PROGRAM} users disable anna")
@@ -234,7 +239,7 @@ COMMANDS = {
         _rooms,
     ),
     "status": CommandSpec(
-        N_("show how the running server is doing"),
+        N_("show the state of the running server"),
         "",
         "lanchat-server status --json",
         "lanchat_server.cli.users:status",

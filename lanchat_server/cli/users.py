@@ -86,8 +86,7 @@ def account_text(account: wire.AccountDetails) -> str:
     """An account as an administrator reads it."""
     called = f" ({shown(account.display_name)})" if account.display_name not in ("", account.name) else ""
     email = f" <{shown(account.email)}>" if account.email else ""
-    roles = {Role.MEMBER: _("member"), Role.MODERATOR: _("moderator"), Role.ADMINISTRATOR: _("administrator")}
-    details = [roles[account.role]]
+    details = [_role_text(account.role)]
     if account.disabled:
         details.append(_("disabled"))
     devices = ngettext("{number} device", "{number} devices", account.devices).format(number=account.devices)
@@ -128,6 +127,10 @@ def _chosen(clean: Callable[[str], str], name: str, rule: Callable[[], str]) -> 
         raise CliError(FAILED, rule().removesuffix(".")) from error
 
 
+def _role_text(role: Role) -> str:
+    return {Role.MEMBER: _("member"), Role.MODERATOR: _("moderator"), Role.ADMINISTRATOR: _("administrator")}[role]
+
+
 def _role(name: str) -> Role:
     return Role[name.upper()]
 
@@ -146,7 +149,7 @@ def _enable(options: argparse.Namespace, admin: Administration, output: OutputWr
 
 def _set_role(options: argparse.Namespace, admin: Administration, output: OutputWriter) -> None:
     admin.ask(wire.SetRole(account_named(admin, options.user).id, _role(options.role)), wire.AccountResult)
-    text = _("{user} has the role {role} now").format(user=shown(options.user), role=options.role)
+    text = _("New role of {user}: {role}").format(user=shown(options.user), role=_role_text(_role(options.role)))
     output.row({"user": options.user, "role": options.role}, text)
 
 
@@ -190,7 +193,7 @@ def _invite_codes(options: argparse.Namespace, admin: Administration, output: Ou
 
 def _void_code(options: argparse.Namespace, admin: Administration, output: OutputWriter) -> None:
     ids = [invite.id for invite in admin.all_of(wire.ListInvites(), wire.InviteList)]
-    id = one_id(ids, options.id, _("No code, or more than one, has an id that begins so"))
+    id = one_id(ids, options.id, _("The code was not found, or there are several: see the list of codes"))
     admin.ask(wire.VoidInvite(id), wire.Done)
     output.row({"id": id.hex(), "void": True}, _("The code {id} is void").format(id=id.hex()))
 
@@ -217,7 +220,7 @@ def _devices_of(options: argparse.Namespace, admin: Administration) -> list[wire
 
 def _revoke_device(options: argparse.Namespace, admin: Administration, output: OutputWriter) -> None:
     ids = [device.id for device in _devices_of(options, admin)]
-    id = one_id(ids, options.id, _("No device, or more than one, has an id that begins so"))
+    id = one_id(ids, options.id, _("The device was not found, or there are several: see the list of devices"))
     admin.ask(wire.RevokeDevice(id), wire.Done)
     text = _("The device {id} is shut out").format(id=id.hex())
     output.row({"user": options.user, "id": id.hex(), "revoked": True}, text)

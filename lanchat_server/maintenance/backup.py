@@ -230,7 +230,7 @@ def _open(file: Path) -> Iterator[zipfile.ZipFile]:
     except OSError as error:
         raise StoreError(_file_problem(error, file)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError) as error:
-        raise StoreError(_unusable(file, "damaged or cut off")) from error
+        raise StoreError(_unusable(file, _("damaged or cut off"))) from error
 
 
 def _check(archive: zipfile.ZipFile, file: Path) -> tuple[BackupManifest, BackupContents]:
@@ -240,7 +240,8 @@ def _check(archive: zipfile.ZipFile, file: Path) -> tuple[BackupManifest, Backup
         _check_members(archive, manifest)
         counts = _check_rows(archive, manifest)
     except (ValueError, UnicodeDecodeError, RecursionError, KeyError) as error:
-        raise StoreError(_unusable(file, str(error))) from error
+        ours = type(error) is ValueError  # others are of libraries, in English
+        raise StoreError(_unusable(file, str(error) if ours else _("damaged or cut off"))) from error
     log = LogState(manifest.log_id, manifest.epoch)
     return manifest, BackupContents(log, manifest.made_ms, counts[schema.users], counts[schema.records])
 
@@ -252,15 +253,16 @@ def _unusable(file: Path, reason: str) -> str:
 def _check_manifest(archive: zipfile.ZipFile) -> BackupManifest:
     members = archive.infolist()
     if any(member.flag_bits & 1 or member.compress_type not in (0, zipfile.ZIP_DEFLATED) for member in members):
-        raise ValueError("not made by this program")
+        raise ValueError(_("not made by this program"))
     names = [member.filename for member in members]
     if names.count(_MANIFEST) != 1 or archive.getinfo(_MANIFEST).file_size > _MANIFEST_OCTETS_MAX:
-        raise ValueError("no manifest")
+        raise ValueError(_("no manifest"))
     manifest = msgspec.json.decode(_content(archive, _MANIFEST, _MANIFEST_OCTETS_MAX), type=BackupManifest)
     if manifest.format != FORMAT or manifest.revision not in _REVISIONS:
-        raise ValueError(f"made by another version (format {manifest.format}, revision {manifest.revision})")
+        text = _("made by another version (format {format}, revision {revision})")
+        raise ValueError(text.format(format=manifest.format, revision=manifest.revision))
     if sorted(names) != sorted([_MANIFEST, *manifest.digests]):
-        raise ValueError("files are missing or too many")
+        raise ValueError(_("files are missing or too many"))
     return manifest
 
 
@@ -268,18 +270,18 @@ def _check_members(archive: zipfile.ZipFile, manifest: BackupManifest) -> None:
     tables = {f"tables/{table.name}" for table in dump.TABLES}
     keys = {name for name in manifest.digests if name not in tables}
     if not tables <= manifest.digests.keys() or len(keys) > _KEYS_MAX:
-        raise ValueError("files are missing or too many")
+        raise ValueError(_("files are missing or too many"))
     for name in keys:
         folder, _slash, rest = name.partition("/")
         if folder != "keys" or not _KEY_NAME.fullmatch(rest) or archive.getinfo(name).file_size > _KEY_OCTETS_MAX:
-            raise ValueError("a file that does not belong there")
+            raise ValueError(_("a file that does not belong there"))
     for name, expected in manifest.digests.items():
         digest = hashlib.sha256()
         with archive.open(name) as member:
             while block := member.read(_BLOCK):
                 digest.update(block)
         if digest.digest() != expected:
-            raise ValueError(f"{name} was altered")
+            raise ValueError(_("{file} was altered").format(file=name))
 
 
 def _check_rows(archive: zipfile.ZipFile, manifest: BackupManifest) -> Counter[Table]:
@@ -298,7 +300,7 @@ def _rows(archive: zipfile.ZipFile, table: Table) -> Iterator[dump.Row]:
     with archive.open(f"tables/{table.name}") as member:
         while line := member.readline(_LINE_MAX):
             if not line.endswith(b"\n"):
-                raise ValueError(f"a row of {table.name} is too long")
+                raise ValueError(_("a row of the table {table} is too long").format(table=table.name))
             yield decode(line)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from lanchat.i18n import _
 from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.keys import device_id
@@ -43,7 +44,7 @@ class ConsistencyCheck:
     def finish(self) -> None:
         """Raise ValueError unless the records of every room reach its head."""
         if self._reached != self._heads:
-            raise ValueError("records are missing")
+            raise ValueError(_("records are missing"))
 
     def _user(self, row: Values) -> None:
         Role(row["role"])
@@ -51,13 +52,13 @@ class ConsistencyCheck:
 
     def _device(self, row: Values) -> None:
         if device_id(row["public_key"]) != row["id"]:
-            raise ValueError("a device that is not its key")
+            raise ValueError(_("a device that is not its key"))
 
     def _room(self, row: Values) -> None:
         RoomKind(row["kind"])
         HistoryPolicy(row["history"])
         if RoomState(row["state"]) >= RoomState.DELETED and row["head_seq"]:
-            raise ValueError("records of a deleted room")
+            raise ValueError(_("records of a deleted room"))
         _check_name(row)
         self._heads[row["id"]] = (row["head_seq"], row["head_hash"])
         self._reached[row["id"]] = (0, genesis_hash(self._log_id, row["id"]))
@@ -65,14 +66,14 @@ class ConsistencyCheck:
     def _record(self, row: Values) -> None:
         room = row["room_id"]
         if room not in self._reached:
-            raise ValueError("a record of no room")
+            raise ValueError(_("a record of no room"))
         before, hash_before = self._reached[room]
         if row["seq"] != before + 1:
-            raise ValueError("records are missing")
+            raise ValueError(_("records are missing"))
         _check_header(row)
         record = _record(row)
         if record.body_hash != row["body_hash"] or chain_hash(self._log_id, room, hash_before, record) != row["hash"]:
-            raise ValueError("a record was altered")
+            raise ValueError(_("a record was altered"))
         self._reached[room] = (row["seq"], row["hash"])
 
 
@@ -80,18 +81,18 @@ def _check_name(row: Values) -> None:
     is_room = "kind" in row
     key = rows.room_name_key(row["id"], row["name"], row["kind"]) if is_room else rows.key_octets(row["name"])
     if key != row["name_key"]:
-        raise ValueError("a name that is not its key")
+        raise ValueError(_("a name that is not its key"))
 
 
 def _check_header(row: Values) -> None:
     try:
         header: Header = decode_header_untrusted(row["header"])
     except ProtocolError as error:
-        raise ValueError("a record was altered") from error
+        raise ValueError(_("a record was altered")) from error
     if (*header.key, header.kind, header.ref) != tuple(
         row[name] for name in ("room_id", "device_id", "run", "n", "kind", "ref_seq")
     ):
-        raise ValueError("a record was altered")
+        raise ValueError(_("a record was altered"))
 
 
 def _record(row: Values) -> Record:

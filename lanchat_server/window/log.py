@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from lanchat.i18n import _
 from lanchat.protocol.text.names import inert
 from lanchat_server.logs import redact
 
@@ -68,5 +69,18 @@ class WindowLog(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             reason = f" ({type(error).__name__}: {error})"
-        message = redact(f"{record.getMessage()}{reason}")
-        return inert(f"{moment}  {record.levelname.lower():<8}{message}", _LINE_MAX)
+        message = redact(f"{_message(record)}{reason}")
+        return inert(f"{moment}  {_level(record.levelno):<15}{message}", _LINE_MAX)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """In the language of the window, where the text is one of ours; what is inserted into it stays as it is."""
+    text = str(record.msg)
+    translated = _(text) if text else text
+    return translated % record.args if record.args else translated
+
+
+def _level(level: int) -> str:
+    if level >= logging.ERROR:
+        return _("error")
+    return _("warning") if level >= logging.WARNING else _("message")

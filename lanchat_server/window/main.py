@@ -162,12 +162,12 @@ class _Window:
         """Asks when somebody is connected."""
         if not self._model.asks_before_stop():
             return True
-        from tkinter import TclError, messagebox
+        from tkinter import TclError
 
         text = _("People are connected: {count}. Stop the server?").format(count=len(self._model.online))
-        detail = _("What they write meanwhile is kept and handed in when the server is back.")
+        detail = _("What they write meanwhile is kept and sent when the server is back.")
         with contextlib.suppress(TclError):  # a signal closed the window under the question
-            return messagebox.askyesno(_("Stop server"), text, detail=detail, icon="warning", parent=self._root)
+            return self._view.ask(text, detail, _("Stop"))
         return False
 
     def _close_by_hand(self) -> None:

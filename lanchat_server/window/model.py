@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from lanchat.i18n import _, ngettext
+from lanchat.i18n import _, decimal, ngettext
 from lanchat.protocol.limits import USER_NAME_MAX
 from lanchat.protocol.text.identity import parse_invite_untrusted
 from lanchat.protocol.text.names import inert
@@ -118,7 +118,7 @@ class WindowModel(msgspec.Struct):
             return _("Running") if uptime is None else _("Running for {time}").format(time=duration(uptime))
         return {
             ServiceState.STARTING: _("Starting…"),
-            ServiceState.STOPPING: _("Saying goodbye to everybody…"),
+            ServiceState.STOPPING: _("Stopping…"),
             ServiceState.STOPPED: _("Stopped"),
             ServiceState.FAILED: _("Not running"),
         }[self.state]
@@ -138,7 +138,7 @@ class WindowModel(msgspec.Struct):
         ]
         latency = self.status.get("database", {}).get("latency_ms")
         if latency:  # 0: nothing was committed yet
-            parts.append(_("database {time} ms").format(time=f"{latency:.1f}"))
+            parts.append(_("database {time} ms").format(time=decimal(latency)))
         return " · ".join(parts)
 
     def storage_line(self) -> str:

@@ -78,7 +78,7 @@ class OverviewPage:
         self._address = self._fact(box, 0, _("Address"))
         self._words = self._fact(box, 2, _("Fingerprint, as words"))
         self._digits = self._fact(box, 4, _("Fingerprint, as digits"), mono=True)
-        caption = _("Invite link: whoever opens it finds this server and knows that it is the right one")
+        caption = _("Invite link: opens LAN Chat, or goes there into the field \u201cAnother server\u201d")
         wrapped(tools.label(box, caption)).grid(row=6, column=0, columnspan=2, sticky="ew", pady=(px(8), px(2)))
         row = ttk.Frame(box)
         row.grid(row=7, column=0, columnspan=2, sticky="ew")

@@ -25,6 +25,7 @@ from lanchat.ui.kit.styles import ControlStyle, Styles
 from lanchat.ui.kit.theme import DARK, LIGHT, Palette
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.kit.work_area import keep_on_screen
+from lanchat_server.window import question
 from lanchat_server.window.log import WindowLog
 from lanchat_server.window.model import ServiceState, WindowModel
 from lanchat_server.window.overview import OverviewPage, set_text, wrapped
@@ -118,6 +119,11 @@ class ServerView:
         if self._serves != (model.state is ServiceState.RUNNING):
             self._serves = not self._serves
             self._rebuild_pages()
+
+    def ask(self, text: str, detail: str, button: str) -> bool:
+        """Whether a person says yes to a question about what a button does. Raises TclError when the window goes away
+        meanwhile."""
+        return question.ask(self._tools, text, detail, button)
 
     # --- Header ------------------------------------------------------------------------------------------------------
 

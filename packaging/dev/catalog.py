@@ -5,6 +5,8 @@ more, and compiles. Ends with 1 and a list when a text has no translation yet. N
 new text. Man pages and shell completion hold texts of the commands and are renewed too.
 """
 
+import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lanchat", "lanchat_server")
 LOCALE = ROOT / "lanchat" / "locale"
 PO = LOCALE / "ru" / "LC_MESSAGES" / "lanchat.po"
+# Packages whose log the server's window shows, and which argument of a logger's method is the text.
+LOGGING = ("lanchat_server", "lanchat/discovery", "lanchat/platform")
+LEVELS = {"info": 0, "warning": 0, "error": 0, "exception": 0, "critical": 0, "log": 1}
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 
 
@@ -28,6 +33,30 @@ def extracted() -> Iterator[tuple[str | tuple[str, ...], str]]:
         found = extract_from_dir(ROOT / package, [("**.py", "python")], keywords=KEYWORDS)
         for file, _line, text, _comments, _context in sorted(found, key=lambda item: (item[0], item[1])):
             yield text, f"{package}/{Path(file).as_posix()}"
+    for place, text in log_texts(ROOT):
+        yield text, place.partition(":")[0]
+
+
+def log_texts(root: Path) -> Iterator[tuple[str, str]]:
+    """Each text that the server writes to its log, with its place: its window shows them in the language of people."""
+    for package in LOGGING:
+        for file in sorted((root / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and (text := _logged(node)):
+                    yield f"{file.relative_to(root).as_posix()}:{node.lineno}", text
+
+
+def _logged(call: ast.Call) -> str:
+    """The text of a call such as `log.warning("…", error)`; empty when it is none, or has no words of its own."""
+    method = call.func
+    if not isinstance(method, ast.Attribute) or method.attr not in LEVELS:
+        return ""
+    logger = method.value
+    name = logger.attr if isinstance(logger, ast.Attribute) else getattr(logger, "id", "")
+    place = LEVELS[method.attr]
+    text = call.args[place] if name.endswith("log") and len(call.args) > place else None
+    words = text.value if isinstance(text, ast.Constant) and isinstance(text.value, str) else ""
+    return words if re.search("[a-z]{2}", re.sub("%[^a-z]*[a-z]", "", words)) else ""
 
 
 def read(file: Path) -> Catalog:

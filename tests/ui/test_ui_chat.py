@@ -589,14 +589,15 @@ def test_invalid_addresses_show_the_reason(typed: str, problem: str) -> None:
 def test_launch_options_select_the_server() -> None:
     workbench = Workbench(remembered=False)
     workbench.flow.begin(LaunchOptions(address="192.168.1.10:4000", fingerprint="aa" * 32, accept_new=True), False)
-    assert workbench.engine.called(api.ConnectCommand) == [api.ConnectCommand("192.168.1.10:4000", "", "aa" * 32, True)]
+    expected = api.ConnectCommand("192.168.1.10:4000", "", "aa" * 32, True, accept_own=True)
+    assert workbench.engine.called(api.ConnectCommand) == [expected]
 
 
 def test_invite_link_is_passed_to_the_engine() -> None:
     workbench = at_server_list()
     link = "lanchat://10.1.2.3:4000/#" + "3fa2" * 16
     workbench.flow.connect(f"  {link} ")
-    assert workbench.engine.called(api.ConnectCommand)[-1] == api.ConnectCommand("", link, "", False)
+    assert workbench.engine.called(api.ConnectCommand)[-1] == api.ConnectCommand("", link, accept_own=True)
 
 
 @pytest.mark.parametrize(
@@ -645,7 +646,7 @@ def test_server_without_accounts_offers_registration_at_once(setup: Setup, probl
         workbench.flow.register(msgspec.structs.replace(account, setup_code=" abcd "))
         workbench.run()
         assert workbench.engine.called(api.RegisterCommand)[-1].setup_code == "abcd"
-    assert workbench.entry.page is WindowPage.CHAT
+    assert workbench.entry.page is WindowPage.INVITE
 
 
 def test_closed_server_without_accounts_allows_registration() -> None:

@@ -32,7 +32,7 @@ def test_room_is_joined_while_the_list_is_still_on_its_way(window: UiWindow) -> 
     asked = len(window.commands("ListRooms"))
     window.keys("ctrl+j")
     window.wait_command("ListRooms", asked + 1)
-    window.see("One moment…")
+    window.see("Loading…")
     listed = next(seen for seen in window.probe.seen("item") if seen.text == "ops" and "toplevel" in seen.path)
     window.click_at(listed)
     assert window.wait_command("JoinRoom")["room"] == "4"

@@ -100,7 +100,7 @@ def test_unreachable_link_is_reported_in_time_and_kept(display: str, server: Ser
         expect_error_at_field(window, "is not the one that was asked for", timeout=20)
         assert time.monotonic() - begun < 60
         paste(window, server.invite)
-        window.see("Set up this server", timeout=20)
+        window.see("Create an account", timeout=20)
 
 
 def server_command(server: ServerProcess, *args: str) -> str:
@@ -124,8 +124,8 @@ def test_invalid_registration_code_error_is_beside_its_field(
             window.keys("Tab")
         window.write("no such code")
         window.keys("Return")
-        window.see("The registration code is wrong, used up or too old", timeout=15)
-        label = window.see("The registration code is wrong, used up or too old")
+        window.see("The invite code is wrong, used up or expired", timeout=15)
+        label = window.see("The invite code is wrong, used up or expired")
         focused = next(seen for seen in window.probe.seen("TEntry") if seen.path == window.probe.focus)
         assert focused.text == "no such code"
         assert 0 <= label.y - (focused.y + focused.height) < 12

@@ -40,7 +40,7 @@ def test_tabs_wrap_at_the_largest_text_size(display: str, tmp_path: Path, langua
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_long_field_hints_end_with_an_ellipsis(display: str, tmp_path: Path, language: str) -> None:
-    beginnings = ("Find a", "Message to r") if language == "en" else ("Комната", "Сообщение в «r")
+    beginnings = ("Find a", "Message to r") if language == "en" else ("Комната", "Сообщение в ")
     with open_window(display, tmp_path / "profile", language, 6, long_names=True) as window:
         window.click("rand", "item")
         for beginning in beginnings:

@@ -107,7 +107,7 @@ def test_logged_in_profile_sends_before_it_is_live(
     folder = make_profile(server, tmp_path / "anna", "anna", "Анна")
     run_client(["create-room", "lunch"], folder)
     with open_window(display, folder, language=language, theme=theme) as window:
-        window.see("Подключено к Office" if language == "ru" else "Connected to Office", timeout=15)
+        window.see("Подключено к серверу «Office»" if language == "ru" else "Connected to Office", timeout=15)
         window.click("lunch", "item")
         window.send("Кто идёт?")
         window.see("Кто идёт?", "item")

@@ -6,6 +6,7 @@ After a text was added or changed: `python packaging/dev/catalog.py`, then trans
 import ast
 import gettext
 import re
+import runpy
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +72,8 @@ def marked_texts() -> dict[str | tuple[str, str], str]:
             found[texts[0], texts[1]] = place
         elif texts:
             found[texts[0]] = place
-    return found
+    log_texts = runpy.run_path(str(ROOT / "packaging/dev/catalog.py"))["log_texts"]
+    return found | {text: place for place, text in log_texts(ROOT)}
 
 
 # --- The catalogue ----------------------------------------------------------------------------------------------------

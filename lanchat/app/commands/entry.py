@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.app.command_errors import check_search, no_server, not_all_loaded, unreadable
+from lanchat.app.commands.replaced import list_replaced, open_replaced
 from lanchat.app.login.handshake import GreetedChannel, ServerRefusal
 from lanchat.app.login.trust import (
     POLICY,
@@ -65,7 +66,7 @@ async def connect(client: "ClientState", command: api.ConnectCommand) -> api.Ser
     await client.leave()
     client.entry.forget()
     candidate = await _candidate(client, command)
-    if (replaced := _replaced(client, command)) is not None:
+    if (replaced := open_replaced(client, command)) is not None:
         return replaced
     try:
         server = await _look(client, candidate, command)
@@ -147,21 +148,6 @@ def _fixed(client: "ClientState", fixed: InviteLink, command: api.ConnectCommand
     return fixed_candidate(fixed, client.profile.known_by_fingerprint(fixed.fingerprint))
 
 
-def _replaced(client: "ClientState", command: api.ConnectCommand) -> api.Server | None:
-    """The server with this fingerprint when another one stands in its place: its local copy is open now."""
-    if not command.fingerprint or command.address or command.invite or client.policy.server is not None:
-        return None
-    known = client.profile.known_by_fingerprint(clean_fingerprint(command.fingerprint))
-    if known is None or not known.replaced:
-        return None
-    device = client.profile.device(known.log_id)
-    if device is None:
-        return None
-    server = server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)
-    client.remember(known, device, server, None)
-    return server
-
-
 def _go_on_without(client: "ClientState", candidate: Candidate) -> None:
     """The server does not answer, but this profile has an account there: read the local copy, go on trying."""
     profile = client.profile
@@ -204,16 +190,6 @@ async def start_anew(client: "ClientState", command: api.StartAnewCommand) -> ap
     await client.entry.start_anew(clean_fingerprint(command.fingerprint), client.limits.login_timeout)
     _remember(client)
     return _offer(client)
-
-
-async def list_replaced(client: "ClientState", command: api.ListReplacedCommand) -> list[api.Server]:
-    """In the order in which they were accepted. Raises LocalStoreError."""
-    profile = client.profile
-    return [
-        server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)
-        for known in profile.servers()
-        if known.replaced and profile.device(known.log_id) is not None
-    ]
 
 
 async def get_offer(client: "ClientState", command: api.GetOfferCommand) -> api.ServerOffer:

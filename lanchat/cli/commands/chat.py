@@ -22,6 +22,7 @@ from lanchat.i18n.input_rules import not_text
 from lanchat.protocol.codes import PresenceState
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.cleaning import clean_text
+from lanchat.terminal.arguments import translated_metavars
 from lanchat.terminal.exits import DONE, FAILED, NOT_STORED, USAGE, CliError
 from lanchat.terminal.output import OutputWriter, shown
 from lanchat.terminal.prompts import TypedLines, UnreadableInput, has_terminal, terminal_kept
@@ -227,11 +228,11 @@ class Conversation:
             self._output.warn(person_text(person))
 
     async def _reply(self, rest: str) -> None:
-        if found := self._numbered(rest, "/reply N TEXT"):
+        if found := self._numbered(rest, translated_metavars("/reply N TEXT")):
             await self._send_text(found[1], reply_to=found[0])
 
     async def _edit(self, rest: str) -> None:
-        if found := self._numbered(rest, "/edit N TEXT"):
+        if found := self._numbered(rest, translated_metavars("/edit N TEXT")):
             self._last_sent = await self._session.call(api.EditCommand(self._follower.room, *found))
 
     async def _delete(self, rest: str) -> None:
@@ -239,7 +240,7 @@ class Conversation:
             self._last_sent = await self._session.call(api.DeleteCommand(self._follower.room, found[0]))
 
     async def _react(self, rest: str) -> None:
-        if found := self._numbered(rest, "/react N EMOJI"):
+        if found := self._numbered(rest, translated_metavars("/react N EMOJI")):
             number, emoji = found
             remove = emoji.startswith("-")
             self._last_sent = await self._session.call(

@@ -8,6 +8,7 @@ from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.terminal.exits import NO_SERVER, CliError
 from lanchat.terminal.output import OutputWriter, shown
+from lanchat.wording.ways import via_text
 
 DISCOVER_TIMEOUT = 2.0
 
@@ -59,4 +60,4 @@ def _show(output: OutputWriter, server: api.Server, known: set[tuple[str, str, i
         "fingerprint": server.fingerprint,
         "via": server.via,
     }
-    output.row(values, f"{shown(server.name)}  {server.host}:{server.port}  {server.words}  ({server.via})")
+    output.row(values, f"{shown(server.name)}  {server.host}:{server.port}  {server.words}  ({via_text(server.via)})")

@@ -15,7 +15,7 @@ def open_window(options: argparse.Namespace) -> int:
     try:
         import tkinter
     except ImportError:
-        text = _("The window needs Tk, which is not installed; in a terminal use lanchat chat ROOM")
+        text = _("The window needs Tk: install python3-tk. In a terminal use lanchat chat ROOM")
         raise CliError(FAILED, text) from None
     from lanchat.cli.profile import profile_directory
     from lanchat.core.policy import NO_POLICY

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lanchat.i18n import _, ngettext
+from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.ui.conversation.emoji_input import EmojiInput
@@ -245,6 +246,8 @@ class Composer:
             return _("Nothing can be written here now")
         if model.room is None:
             return _("No room is open")
+        if model.room.kind is RoomKind.DIRECT:
+            return _("Write a message")
         return _("Message to {room}").format(room=glyphs.one_line(words.room_title(model.room), 60))
 
     def _show_banner(self) -> None:

@@ -131,7 +131,7 @@ class MessagesView:
         if timeline is None:
             text = _("Choose a room at the left.")
         elif timeline.loaded:
-            text = _("Nothing has been said here yet. Write the first message!")
+            text = _("No messages here yet. Write the first one!")
         else:
             text = _("Fetching the conversation…")
         self._empty.configure(text=text)

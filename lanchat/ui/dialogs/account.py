@@ -29,7 +29,7 @@ class ProfileDialog(Dialog):
     def build(self) -> None:
         """The fields are empty until the server has answered what the account has now."""
         self.text(self.title, ControlStyle.TITLE)
-        self._name = self.field(_("Your name as others see it"))
+        self._name = self.field(_("Display name"))
         self._name.limit = DISPLAY_NAME_MAX
         self._email = self.field(_("E-mail"), hint=_("Only for a forgotten password; nobody else sees it."))
         self._password = self.field(_("Password, for another e-mail address"), secret=True)
@@ -175,5 +175,4 @@ def _device_state(device: api.DeviceInfo) -> str:
         return _("locked out")
     if device.online:
         return _("online now")
-    since = _("since {when}").format(when=words.moment(device.created_at))
-    return f"{words.last_seen(device.last_seen)} · {since}"
+    return f"{words.last_seen(device.last_seen)} · {words.added(device.created_at)}"

@@ -44,7 +44,7 @@ class DialogRequests:
     def busy(self) -> str:
         """What is said while something is under way; of what is read only when there is no problem to be said."""
         if self._actions:
-            return _("One moment…")
+            return _("Loading…")
         return "" if self.problem else next((text for text in self._reading if text), "")
 
     @property

@@ -40,7 +40,7 @@ class NewRoomDialog(Dialog):
         self._private = checkbox(
             self.tools, self.body, _("Private: only people who are invited see it and can join"), False
         )
-        self._since = checkbox(self.tools, self.body, _("New members see only what is said after they joined"), False)
+        self._since = checkbox(self.tools, self.body, _("New members do not see earlier messages"), False)
         self.main_button(_("Make the room"), self._make)
 
     def _make(self) -> None:
@@ -79,7 +79,7 @@ class JoinRoomDialog(Dialog):
         self._list.choose = self._join
         self.close_button()
         self._show()
-        self.read(api.ListRoomsCommand(), self._listed, busy=_("One moment…"))
+        self.read(api.ListRoomsCommand(), self._listed, busy=_("Loading…"))
 
     def _listed(self, rooms: list[RoomView]) -> None:
         self.chat.model.rooms.update((room.room, room) for room in rooms)
@@ -142,7 +142,7 @@ class RoomDialog(Dialog):
         return self._name.entry
 
     def _load(self) -> None:
-        self.read(api.ListMembersCommand(self._room.room), self._have, busy=_("One moment…"))
+        self.read(api.ListMembersCommand(self._room.room), self._have, busy=_("Loading…"))
 
     def _have(self, people: list[api.Person]) -> None:
         self._members = people

@@ -118,7 +118,7 @@ def confirm_log_out(tools: Toolkit, chat: Chat) -> None:
     pending = any(line.refused is None for line in chat.model.timeline.unstored) if chat.model.timeline else False
     text = _("This computer will need the password to log in again. What it has stored stays on it.")
     if pending:
-        text += " " + _("Some messages have not reached the server yet; they are handed in when you log in again.")
+        text += " " + _("Some messages have not reached the server yet; they are sent when you log in again.")
 
     def log_out() -> None:
         chat.ask(api.LogoutCommand(), lambda nothing: chat.logged_out())

@@ -16,6 +16,7 @@ from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
 from lanchat.ui.model.entries import shown_time
+from lanchat.wording.ways import via_text
 
 
 class RoomRowKey(msgspec.Struct, frozen=True):
@@ -207,7 +208,7 @@ def server_rows(servers: Iterable[Server]) -> list[ListRow]:
         ListRow(
             ServerRowKey(server.fingerprint, server.host, server.port),
             glyphs.flat(server.name, 64) or server.host,
-            subtitle=f"{server.host}:{server.port} · {words.via(server)}",
+            subtitle=f"{server.host}:{server.port} · {via_text(server.via)}",
             icon={Trust.PINNED: "shield-check", Trust.CHANGED: "shield-exclamation"}.get(server.trust, "hdd-network"),
             right=_("known") if server.trust is Trust.PINNED else "",
         )

@@ -106,7 +106,7 @@ def help_lines() -> list[tuple[str, str]]:
         ("Alt+Shift+↓", _("next room with something new")),
         ("PageUp  PageDown", _("scroll the conversation")),
         ("Ctrl+End", _("to the newest message")),
-        ("Ctrl+↑", _("walk through the messages; Enter opens the menu")),
+        ("Ctrl+↑", _("move between messages; Enter opens the menu")),
         ("Ctrl+N", _("new room")),
         ("Ctrl+J", _("join a room")),
         ("Ctrl+P", _("show or hide the people")),

@@ -20,6 +20,7 @@ from lanchat.wording.problems import details_text
 # A line is usually stored within milliseconds: a heading above it that comes and goes would only disturb.
 WAITING_AFTER = 2.0
 NOTICES_MAX = 20
+_OUT_OF_SESSION = (LinkState.CONNECTING, LinkState.AUTHENTICATING, LinkState.AWAY, LinkState.REFUSED)
 
 
 class Draft(msgspec.Struct):
@@ -85,7 +86,9 @@ class ChatModel:
         return sum(room.unread for room in self.rooms.values() if room.joined)
 
     def online_members(self) -> int:
-        """How many members of the open room are at their computers, this person included."""
+        """How many members of the open room are at their computers, this person included; 0 while nobody can know."""
+        if self.link.state in _OUT_OF_SESSION:
+            return 0
         here = (self.people.get(user) for user in self.members)
         return sum(1 for person in here if person and (person.state or person.user_id == self.me))
 

@@ -243,7 +243,8 @@ class LoginFlow:
             "" if invite else address, invite, fingerprint, wishes.accept_new, name=name, accept_own=True
         )
         shown = name or (parse_invite_untrusted(invite).host if invite else address)
-        self._busy(_("Connecting to {server}…").format(server=shown or _("the server")))
+        connecting = _("Connecting to {server}…").format(server=shown) if shown else _("Connecting to the server…")
+        self._busy(connecting)
         self._dispatcher.ask(command, self._connected, self._not_connected)
 
     def _not_connected(self, error: CommandError) -> None:
@@ -266,7 +267,7 @@ class LoginFlow:
         elif server.trust is Trust.NEW:
             self._go(WindowPage.IDENTITY)
         else:
-            self._busy(_("Greeting {server}…").format(server=server.name))
+            self._busy(_("Checking the server…"))
             self._dispatcher.ask(
                 api.GetOfferCommand(fingerprint=server.fingerprint), self._offered, self._not_connected
             )
@@ -289,7 +290,7 @@ class LoginFlow:
         server = self.model.server
         if server is None or self.model.busy:
             return
-        self._busy(_("Greeting {server}…").format(server=server.name))
+        self._busy(_("Checking the server…"))
         self._dispatcher.ask(api.AcceptIdentityCommand(server.fingerprint), self._offered, self._failed)
 
     def _offered(self, offer: ServerOffer) -> None:

@@ -3,7 +3,7 @@
 import datetime
 import time
 
-from lanchat.app.api import Line, LinkState, Person, RoomView, Server, StateChanged
+from lanchat.app.api import Line, LinkState, Person, RoomView, StateChanged
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
 from lanchat.ui.model.today import local
@@ -17,7 +17,7 @@ def state_line(change: StateChanged, server: str) -> str:
     """What the state line says."""
     # A connection that was tried and failed is no progress to be told of.
     state = LinkState.AWAY if change.state is LinkState.CONNECTING and change.reason else change.state
-    text = _state(state).format(server=server or _("the server"))
+    text = _state(state).format(server=server) if server else _nameless_state(state)
     if change.reason is not None:
         text = f"{text} {_sentence(details_text(change.reason))}"
     if change.state is LinkState.AWAY and change.peers:
@@ -40,13 +40,26 @@ def _state(state: LinkState) -> str:
         LinkState.SYNCING: _("Logged in. Fetching what you missed…"),
         LinkState.LIVE: _("Connected to {server}. Everything is up to date."),
         LinkState.LAGGING: _("The network is slow: catching up with {server}…"),
-        LinkState.AWAY: _("{server} cannot be reached. What you write is kept and handed in when it is back."),
-        LinkState.RESYNCING: _("{server} was put back to an older state. Please tell your administrator."),
+        LinkState.AWAY: _("{server} cannot be reached. What you write is kept and sent when it is back."),
+        LinkState.RESYNCING: _("{server} was restored to an older state. Please tell your administrator."),
         LinkState.FORKED: _(
-            "The server's log contradicts what this computer has stored. Please tell your administrator."
+            "The history on the server is not the one that is stored on this computer. Please tell your administrator."
         ),
-        LinkState.REFUSED: _("{server} does not let this computer in."),
+        LinkState.REFUSED: _("{server} has closed access to this computer."),
     }[state]
+
+
+def _nameless_state(state: LinkState) -> str:
+    """Before the server has said what it is called."""
+    return {
+        LinkState.CONNECTING: _("Connecting to the server…"),
+        LinkState.AUTHENTICATING: _("Connected to the server, logging in…"),
+        LinkState.LIVE: _("Connected to the server. Everything is up to date."),
+        LinkState.LAGGING: _("The network is slow: catching up with the server…"),
+        LinkState.AWAY: _("The server cannot be reached. What you write is kept and sent when it is back."),
+        LinkState.RESYNCING: _("The server was restored to an older state. Please tell your administrator."),
+        LinkState.REFUSED: _("The server has closed access to this computer."),
+    }.get(state) or _state(state)
 
 
 def refusal(code: Code) -> str:
@@ -142,12 +155,30 @@ def last_seen(seconds: float, now: float | None = None) -> str:
     if -MINUTES_APART <= minutes < 1:
         return _("seen just now")
     if minutes < 0:
-        return _("seen {when}").format(when=moment(seconds, now))
+        return _seen(seconds, now)
     if minutes < 60:
         return ngettext("seen {n} minute ago", "seen {n} minutes ago", minutes).format(n=minutes)
     if minutes < 24 * 60:
         return ngettext("seen {n} hour ago", "seen {n} hours ago", minutes // 60).format(n=minutes // 60)
+    return _seen(seconds, now)
+
+
+def _seen(seconds: float, now: float | None) -> str:
+    if _is_yesterday(seconds, now):
+        return _("seen yesterday")
     return _("seen {when}").format(when=moment(seconds, now))
+
+
+def added(seconds: float, now: float | None = None) -> str:
+    """Since when something is there."""
+    if _is_yesterday(seconds, now):
+        return _("added yesterday")
+    return _("added {when}").format(when=moment(seconds, now))
+
+
+def _is_yesterday(seconds: float, now: float | None) -> bool:
+    today = local(time.time() if now is None else now).date()
+    return local(seconds).date() == today - datetime.timedelta(days=1)
 
 
 def person_name(person: Person) -> str:
@@ -177,26 +208,14 @@ def room_kind(room: RoomView) -> str:
 def history_policy(policy: HistoryPolicy) -> str:
     """Who may read what was said before."""
     if policy is HistoryPolicy.EVERYTHING:
-        return _("New members read everything")
-    return _("New members read what is said from then on")
+        return _("New members see earlier messages")
+    return _("New members do not see earlier messages")
 
 
 def members(count: int, online: int = 0) -> str:
     """How many are in a room, and how many of them are online when somebody is."""
     people = ngettext("{n} member", "{n} members", count).format(n=count)
     return _("{members} · {n} online").format(members=people, n=online) if online else people
-
-
-def via(server: Server) -> str:
-    """How a server was found."""
-    return {
-        "zeroconf": _("found on the network"),
-        "probe": _("found on the network"),
-        "peer": _("named by a colleague"),
-        "typed": _("typed address"),
-        "invite": _("invite link"),
-        "known": _("used before"),
-    }.get(server.via, server.via)
 
 
 def ticks(line: Line) -> str:
@@ -206,7 +225,7 @@ def ticks(line: Line) -> str:
     if line.seq is None and line.waits:
         return _sentence(details_text(line.waits))
     if line.seq is None:
-        return _("Not stored yet. It is kept on this computer and handed in as soon as possible.")
+        return _("Not stored yet. It is kept on this computer and sent as soon as possible.")
     if not line.members:
         return _("Stored on the server")
     if line.read >= line.members:

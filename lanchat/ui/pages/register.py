@@ -28,7 +28,7 @@ class RegisterPage(FormPage):
         grid.pack(fill="x")
         grid.columnconfigure((0, 1), weight=1, uniform="fields")
         self._user = self.field(_("User name"), self.model.user, about=FieldName.USER, master=grid)
-        self._display = self.field(_("Name that others see (optional)"), about=FieldName.DISPLAY_NAME, master=grid)
+        self._display = self.field(_("Display name (optional)"), about=FieldName.DISPLAY_NAME, master=grid)
         self._display.limit = DISPLAY_NAME_MAX
         self._password = self.field(
             _("Password, 8 characters or more"), about=FieldName.PASSWORD, secret=True, master=grid

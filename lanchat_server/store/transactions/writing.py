@@ -345,7 +345,7 @@ class WriteSession:
         incarnation, count = held[0] if len(held) == 1 else (0, 0)
         assert self._incarnation is not None
         if incarnation > self._incarnation:
-            raise Fenced(_("A newer server has taken over the database"))
+            raise Fenced(_("A server that was started later has taken over the database"))
         if incarnation != self._incarnation or count not in self._counts:
             raise Fenced(
                 _("The database is not as this server left it: an older copy or another one came in its place")

@@ -225,9 +225,9 @@ def test_status_report_as_text() -> None:
     }
     assert status_lines(report) == [
         "Office, version 0.1.0, running for 1 d 2 h",
-        "Online: 2 in 3 sessions: anna, boris",
+        "Online: 2 (sessions: 3): anna, boris",
         "Database: mysql://chat@h/n, 1.2 ms",
-        "Waiting: 4 messages, 5 octets to clients",
+        "Waiting: 4 messages, 5 bytes to clients",
         "  general: 1 message, 2 members",
     ]
 

@@ -124,7 +124,7 @@ def test_progress_text_shows_the_current_request() -> None:
     network.read("Asking the server…")
     assert network.requests.busy == "Asking the server…"
     network.act(FIRST)
-    assert network.requests.busy == "One moment…"
+    assert network.requests.busy == "Loading…"
     network.answer(FIRST, 1)
     assert network.requests.busy == "Asking the server…"
     network.answer(READ, "rooms")
