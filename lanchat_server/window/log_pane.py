@@ -52,7 +52,7 @@ class LogPane:
         names = [_("everything"), _("warnings and errors"), _("errors")]
         self._level = choice(tools, row, names, lambda place: self.refresh())
         self._level.current(0)
-        self._level.grid(row=0, column=2, padx=(0, px(16)), ipady=px(4))
+        self._level.grid(row=0, column=2, padx=(0, px(16)))
         tools.label(row, _("containing")).grid(row=0, column=3, padx=(0, px(6)))
         entry = ttk.Entry(row, width=22, style=ControlStyle.ENTRY.value, font="TkTextFont")
         entry.grid(row=0, column=4)

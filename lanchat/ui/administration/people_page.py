@@ -81,7 +81,7 @@ class PeoplePage:
         role = labelled(tools, first, _("Role"))
         role.pack(side="left", padx=(px(12), 0), anchor="s")
         self._role = choice(tools, role, list(role_names().values()), self._role_chosen)
-        self._role.pack(anchor="w", ipady=px(4))
+        self._role.pack(anchor="w")
         second = ttk.Frame(self._card)
         second.pack(fill="x", pady=(px(8), 0))
         self._disable = tools.button(second, _("Disable"), model.ask_disable)

@@ -73,7 +73,7 @@ class RoomsPage:
         history = labelled(tools, first, _("New members can read"))
         history.pack(side="left", padx=(px(12), 0), anchor="s")
         self._history = choice(tools, history, list(history_names().values()), self._history_chosen)
-        self._history.pack(anchor="w", ipady=px(4))
+        self._history.pack(anchor="w")
         second = ttk.Frame(self._card)
         second.pack(fill="x", pady=(px(8), 0))
         self._archive = tools.button(second, _("Archive"), model.ask_archive)

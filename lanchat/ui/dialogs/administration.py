@@ -25,7 +25,10 @@ class AdministrationWindow:
         window.title(glyphs.one_line(_("Administration")))
         window.transient(tools.root)
         width, height = (min(px(size), most) for size, most in zip(_SIZE, window.maxsize(), strict=True))
-        window.geometry(f"{width}x{height}")
+        root = tools.root
+        x = max(root.winfo_rootx() + (root.winfo_width() - width) // 2, 0)
+        y = max(root.winfo_rooty() + (root.winfo_height() - height) // 3, 0)
+        window.geometry(f"{width}x{height}+{x}+{y}")
         window.minsize(min(px(_MINIMUM[0]), width), min(px(_MINIMUM[1]), height))
         server = ClientAdministration(chat.ask)
         frame = ttk.Frame(window, padding=px(16))

@@ -9,14 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat import i18n
+from lanchat.protocol import wire
+from lanchat.protocol.codes import Code
 from lanchat_server.config import ServerConfig, load
+from lanchat_server.core.ports import StoreError
+from lanchat_server.core.refusals import Refused
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.lifecycle.server import ServerReady
 from lanchat_server.window.log import LINES_MAX, WindowLog
 from lanchat_server.window.model import ServiceState, WindowModel, duration, identity
-from lanchat_server.window.thread import Event, ServerThread, ServiceEnded, ServiceFigures, ServiceRunning
+from lanchat_server.window.thread import (
+    Answer,
+    Event,
+    Outcome,
+    ServerThread,
+    ServiceEnded,
+    ServiceFigures,
+    ServiceRunning,
+)
 from tests.support.waiting import patient
 
 FINGERPRINT = "0a" * 32
@@ -57,7 +70,7 @@ class Run:
             await body(on_ready, stop)
 
         self.events: queue.Queue[Event] = queue.Queue()
-        self.thread = ServerThread(config, self.events, serve)
+        self.thread = ServerThread(config, self.events.put, serve)
 
     def next(self) -> Event:
         return self.events.get(timeout=patient(10))
@@ -78,6 +91,49 @@ def test_run_reports_ready_figures_and_end(config: ServerConfig) -> None:
     assert run.next() == ServiceEnded()
     assert run.events.empty()
     run.thread.stop()  # harmless afterwards
+
+
+def test_hidden_window_gets_answers_and_no_figures_until_it_is_seen(config: ServerConfig) -> None:
+    looks, outcomes = list[int](), list[Outcome]()
+
+    def status() -> dict[str, Any]:
+        looks.append(1)
+        return {}
+
+    async def administer(request: Any) -> Any:
+        if request == "refused":
+            raise Refused(Code.NOT_FOUND, "no such user")
+        return wire.SessionsEnded(2)
+
+    async def body(on_ready: Callable[[ServerReady], None], stop: asyncio.Event) -> None:
+        on_ready(replace(READY, status=status, administer=administer))
+        await stop.wait()
+
+    run = Run(config, body)
+    run.thread.watch(False)
+    run.thread.start()
+    assert isinstance(run.next(), ServiceRunning)
+    for request in ("done", "refused"):
+        run.thread.ask(request, outcomes.append)
+        answer = run.next()
+        assert isinstance(answer, Answer)
+        answer.deliver()
+    assert outcomes[0] == wire.SessionsEnded(2)
+    assert isinstance(outcomes[1], Refused)
+    assert looks == []
+    run.thread.watch(True)
+    assert run.next() == ServiceFigures({})
+    run.thread.stop()
+    assert run.thread.join(10)
+
+
+def test_request_without_a_running_server_is_answered(config: ServerConfig) -> None:
+    run, outcomes = Run(config, run_until_stopped), list[Outcome]()
+    run.thread.ask("anything", outcomes.append)
+    answer = run.next()
+    assert isinstance(answer, Answer)
+    answer.deliver()
+    assert isinstance(outcomes[0], StoreError)
 
 
 def test_stop_before_start_is_kept(config: ServerConfig) -> None:
