@@ -1,5 +1,7 @@
 """What the parts of a core share: the time, what is to be sent, what happened, and the requests under way."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lanchat.core.config import ClientConfig
@@ -54,6 +56,14 @@ class CoreContext:
         if self.store_retry_at is None:
             self.emit(LocalStoreFailed(error.details))
         self.store_retry_at = self.now + self._store_retry
+
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """A LocalStoreError in it is `store_failed`."""
+        try:
+            yield
+        except LocalStoreError as error:
+            self.store_failed(error)
 
     @property
     def store_paused(self) -> bool:

@@ -173,6 +173,8 @@ class ClientCore:
             store=self._store,
             statements=self.statements,
             authors=self.authors,
+            copies=self._rooms.copies,
+            check_head=self._check_head,
             waits=self._outbox.waits,
             random=self._random,
             now_ms=lambda: self._now_ms() + self._ahead_ms,
@@ -318,6 +320,8 @@ class ClientCore:
     def _go_on_with_peers(self, peers: Peers) -> None:
         """The server is away: what waits for it goes to peers meanwhile."""
         peers.went_away()
+        with self._core_context.storing():
+            self._rooms.copies.read(room for room in self.directory.rooms.values() if room.joined)
         for room in list(self.directory.rooms):
             for item in self._outbox.waiting(room):
                 peers.say(item.message)
@@ -438,10 +442,8 @@ class ClientCore:
         self._rooms.leave(room)
         self.statements.left(room)
         if self.peers is not None:
-            try:
+            with self._core_context.storing():
                 self.peers.carried.remove_room(room)
-            except LocalStoreError as error:
-                self._core_context.store_failed(error)
 
     def _take_room(self, room: wire.Room) -> None:
         self.directory.put_room(room)
@@ -724,18 +726,14 @@ class ClientCore:
             self._core_context.send(Transport.TLS, wire.Cursors(cursors))
 
     def _settle_peers(self, peers: Peers) -> None:
-        try:
+        with self._core_context.storing():
             peers.settle()
-        except LocalStoreError as error:
-            self._core_context.store_failed(error)
 
     def _forget_carried(self, key: MessageKey, code: int = 0) -> None:
         """It is decided."""
         if self.peers is not None:
-            try:
+            with self._core_context.storing():
                 self.peers.decided(key, code)
-            except LocalStoreError as error:
-                self._core_context.store_failed(error)
 
     def carried(self, room: int) -> list[Carried]:
         """Messages of other devices that came from peers and are not stored yet."""
@@ -838,7 +836,8 @@ class ClientCore:
         elif due is DueAction.GIVE_UP:
             self._give_up(Reason.SILENT)
         if self.peers is not None and self.peers.next_at is not None and now >= self.peers.next_at:
-            self.peers.handle_timer()
+            with self._core_context.storing():
+                self.peers.handle_timer()
         if self._save_marks_at is not None and now >= self._save_marks_at:
             self._save_marks_in_time(now)
         if self._link.up:

@@ -86,15 +86,25 @@ def test_late_comer_gets_what_was_said_without_the_server(office: tuple[ServerPr
             listener.wait_for(reaches(1), 30)
             with carla.listen("general") as earlier:
                 earlier.wait_for(reaches(2), 30)
+            assert author.stdin is not None
+            author.stdin.write("stored\n")
+            author.stdin.flush()
+            listener.wait_for(lambda event: event["event"] == "message" and event["stored"], 30)
             server.kill()
             listener.wait_for(lambda event: event["event"] == "state" and event["state"] == "away", 30)
-            assert author.stdin is not None
             author.stdin.write("said before\n")
             author.stdin.flush()
-            listener.wait_for(lambda event: event["event"] == "message", 30)
+            listener.wait_for(lambda event: event["event"] == "message" and not event["stored"], 30)
             with carla.listen("general") as late:
-                said = late.wait_for(lambda event: event["event"] == "message", 60)
-                assert (said["author"], said["text"], said["stored"]) == ("anna", "said before", False)
+                seen: set[tuple[str, str, bool]] = set()
+
+                def has_both(event: dict[str, Any]) -> bool:
+                    if event["event"] == "message":
+                        seen.add((event["author"], event["text"], event["stored"]))
+                    return len(seen) == 2
+
+                late.wait_for(has_both, 60)
+                assert seen == {("anna", "stored", True), ("anna", "said before", False)}
     finally:
         author.kill()
         author.communicate()

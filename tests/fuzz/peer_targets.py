@@ -12,10 +12,12 @@ from lanchat.protocol.limits import DATAGRAM_FRAMES_MAX, DATAGRAM_MAX
 from lanchat.protocol.log.keys import public_octets, sha256
 from lanchat.protocol.log.messages import check_author, decode_header_untrusted
 from lanchat.protocol.log.peers import PeerBody, sign_peer
+from lanchat.protocol.log.records import blanked
+from lanchat.protocol.wire.peers import RECORDS_OCTETS_MAX
 from tests.fuzz import letter, seeds
 from tests.fuzz.picture import FIGURES, picture
 from tests.fuzz.target import Target
-from tests.support.fake_log import LOG_ID, device_of, key_of
+from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
 from tests.support.peer_network import SECRET, certificate_of
 from tests.support.peer_office import GENERAL, PeerOffice, Talker
 
@@ -53,6 +55,8 @@ def _talk_to_peer(payload: bytes) -> None:
     liar.links.send(listener.links.end, payload[:_PAYLOAD_MAX], office.net.now)
     office.net.run_for(1.0)
     refused = sum(listener.talk.counters.values())
+    reach = listener.reach()
+    assert listener.store.records(GENERAL, 1, reach) == _log().records[GENERAL][:reach], "records of no log"
     for talker in (listener, office.talkers[4]):
         for item in talker.carried.all():
             header = decode_header_untrusted(item.message.header)
@@ -67,6 +71,8 @@ def _talk_to_peer(payload: bytes) -> None:
 
 def _office() -> PeerOffice:
     office = PeerOffice(3)
+    office.talkers[2].copy_log(_log(), 20)
+    office.talkers[3].copy_log(_log(), 10)
     office.link()
     office.away()
     office.talkers[3].say("hello")
@@ -125,6 +131,25 @@ def _open_datagrams() -> list[bytes]:
 
 
 @cache
+def _log() -> FakeLog:
+    log = FakeLog()
+    for number in range(20):
+        log.say(text=f"text {number}")
+    return log
+
+
+def _records(octets: bytes) -> None:
+    for record in wire.decode_peer_records_untrusted(octets):
+        assert encode(record)
+
+
+@cache
+def _pages() -> list[bytes]:
+    records = _log().records[GENERAL]
+    return [encode(records[:3]), encode([]), encode([blanked(records[0])]), *seeds.odd(encode(records[:1]))]
+
+
+@cache
 def _payloads() -> list[bytes]:
     office = _office()
     author = office.talkers[2]
@@ -144,6 +169,12 @@ def _payloads() -> list[bytes]:
         wire.OfferMessage(large.header, large.signature, sha256(large.body), len(large.body), 0),
         wire.WantPiece(wire.MessageName(*decode_header_untrusted(message.header).key), 0),
         wire.Piece(wire.MessageName(*decode_header_untrusted(large.header).key), 1000, large.body[1000:2000]),
+        wire.Digest(5, 7),
+        wire.Stored([wire.RoomReach(GENERAL, 500), wire.RoomReach(77, 1)]),
+        wire.WantHead(GENERAL),
+        wire.StoredHead(_log().head(GENERAL)),
+        wire.WantRecords(GENERAL, 1, 20, 0),
+        wire.RecordsPiece(GENERAL, 11, 3000, 1000, b"x" * 1000),
     ]
     return [encode([]), *(encode([frame]) for frame in frames), encode(frames[2:5]), encode([wire.Digest(1)] * 17)]
 
@@ -151,6 +182,7 @@ def _payloads() -> list[bytes]:
 TARGETS = (
     Target("payload-to-peer", _payload, ProtocolError, _payloads, datagram=True, octets_max=_PAYLOAD_MAX),
     Target("talk-to-peer", _talk_to_peer, ProtocolError, _payloads, octets_max=_PAYLOAD_MAX, examples=60),
+    Target("peer-records", _records, ProtocolError, _pages, octets_max=RECORDS_OCTETS_MAX),
     Target("open-link", _open, ProtocolError, _openings, octets_max=OPEN_OCTETS, examples=150),
     Target("udp-to-peer", _udp_to_peer, ProtocolError, _open_datagrams, octets_max=DATAGRAM_MAX, examples=150),
 )

@@ -7,8 +7,11 @@ from lanchat.core.events import MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.handing_in import HandIn
 from lanchat.core.peers.peers import Peers, PeerStart
+from lanchat.core.peers.records import RecordExchange
 from lanchat.core.peers.talk import PeerTalk
 from lanchat.core.people.statements import KnownStatements
+from lanchat.core.rooms.copies import RoomCopies
+from lanchat.core.rooms.delivery import DeliveryCursor
 from lanchat.protocol.log.messages import MessageKey
 from tests.sim.peers import PeerPaths
 from tests.sim.scene import USERS
@@ -117,7 +120,28 @@ def one_key_for_every_start() -> list[Change]:
     return [(PeerPaths, "start", start)]
 
 
+def records_go_to_anybody() -> list[Change]:
+    """Who asks for records of a room need not be in it."""
+    return [(RecordExchange, "_first", lambda self, room, user: 1)]
+
+
+def records_of_peers_are_told_again() -> list[Change]:
+    """What peers brought is told once more when the server is back."""
+    honest = RoomCopies.take
+
+    def take(self: RoomCopies, room: int, records: list[Any], head: Any) -> bool:
+        note, DeliveryCursor.note = DeliveryCursor.note, lambda self, event: None  # type: ignore[method-assign]
+        try:
+            return honest(self, room, records, head)
+        finally:
+            DeliveryCursor.note = note  # type: ignore[method-assign]
+
+    return [(RoomCopies, "take", take)]
+
+
 BUGS = (
+    records_go_to_anybody,
+    records_of_peers_are_told_again,
     carried_not_durable,
     shown_before_carried,
     everybody_is_a_member,

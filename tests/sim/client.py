@@ -93,6 +93,7 @@ class Process:
 
     def begin(self) -> None:
         if self.world.scene.peers:
+            self.world.peers.watch(self)
             self.world.peers.listen(self)
         self.core.start(self.clock.now)
         self.pump()
@@ -375,6 +376,8 @@ class Process:
                 self._use_keys(event.keys)
             case RecordsStored():
                 checker.records_stored(self, event)
+                if not self.core.in_session:
+                    self.world.counters["peers: records without the server"] += len(event.held)
             case MessageStored() | MessageRefused():
                 checker.decided(self, event)
             case MessagesCarried():

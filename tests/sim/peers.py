@@ -91,6 +91,22 @@ class PeerPaths:
             return
         process.peer_datagram(source, datagram)
 
+    def watch(self, process: Any) -> None:
+        """I10: what it hands out of the log goes to whom it knows as a member, and from before that to nobody."""
+        records, members = process.core.peers.talk.records, process.core.statements.members
+        hand_out = records.take
+
+        def take(end: Any, user: int, frame: Any, now: float) -> list[Any]:
+            answers: list[Any] = hand_out(end, user, frame, now)
+            for answer in answers:
+                if isinstance(answer, wire.RecordsPiece):
+                    first = (members(answer.room) or {}).get(user)
+                    given = f"{process.name} gives user {user} room {answer.room} from {answer.first} on"
+                    require(first is not None and first <= answer.first, "I10", given)
+            return answers
+
+        records.take = take
+
     # --- What must hold -----------------------------------------------------------------------------------------------
 
     def carried(self, process: Any, event: MessagesCarried) -> None:

@@ -74,6 +74,7 @@ RARE_AMONG_PEERS = (
     "islands",
     "peers: carried message refused",
     "peers: message carried",
+    "peers: records without the server",
     "peers: somebody is reached",
     "peers: stopped by a firewall",
     "peers: two do not see each other",

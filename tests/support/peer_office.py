@@ -4,16 +4,22 @@ from typing import Any
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.context import CoreContext
-from lanchat.core.events import MessagesCarried
+from lanchat.core.events import MessagesCarried, RecordsStored
 from lanchat.core.peers.carried import CarriedMessages
+from lanchat.core.peers.records import RecordExchange
 from lanchat.core.peers.talk import PeerTalk
 from lanchat.core.people.authors import Authors
 from lanchat.core.people.statements import KnownStatements
+from lanchat.core.ports import ChainLink
+from lanchat.core.rooms.copies import RoomCopies
+from lanchat.core.rooms.room import RoomContext, RoomReceiver
 from lanchat.core.timers import earliest
 from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
+from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, make_message
+from lanchat.protocol.log.records import Head, check_head
 from lanchat.protocol.log.statements import (
     AccountBody,
     RevocationsBody,
@@ -23,11 +29,25 @@ from lanchat.protocol.log.statements import (
     issue_statement,
     members_hash,
 )
-from tests.support.fake_log import LOG_ID, device_of, key_of
+from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
 from tests.support.memory_local import MemoryLocalStore
 from tests.support.peer_network import LOG_KEY, PeerHost, PeerNetwork, certificate_of
 
 GENERAL, SECRET_ROOM = 1, 2
+
+
+def _is_signed(head: Head) -> bool:
+    try:
+        check_head(keys.public_octets(LOG_KEY), LOG_ID, head)
+    except ProtocolError:
+        return False
+    return head.epoch == 1
+
+
+def wire_room(room: int, first_seq: int = 1) -> wire.Room:
+    """One that this user is in."""
+    kind = RoomKind.PUBLIC if room == GENERAL else RoomKind.PRIVATE
+    return wire.Room(room, f"room {room}", kind, HistoryPolicy.EVERYTHING, first_seq, True, 0)
 
 
 class Talker(PeerHost):
@@ -43,12 +63,19 @@ class Talker(PeerHost):
         self.carried = CarriedMessages(self.store)
         for message in self.store.carried():
             self.carried.adopt(message, 0)
+        receivers: dict[int, RoomReceiver] = {}
+        rooms = RoomContext(LOG_ID, ClientConfig(), self.store, office.net.random.random, _is_signed)
+        self.copies = RoomCopies(
+            self.store, receivers, lambda room: RoomReceiver(room, rooms), lambda receiver: self._settle_room(receiver)
+        )
+        self.records = RecordExchange(LOG_ID, number, self.statements, self.copies, _is_signed, self.authors.unknown)
         self.talk = PeerTalk(
             self.context,
             self.links,
             self.statements,
             self.authors,
             self.carried,
+            self.records,
             number,
             office.net.random.random,
             lambda: 1_700_000_000_000 + int(office.net.now * 1000),
@@ -58,6 +85,8 @@ class Talker(PeerHost):
         # Names in its copy of the log.
         self.logged: list[MessageKey] = []
         self.shown: list[tuple[int, str]] = []
+        # Numbers of records that were stored and told, by room.
+        self.told: dict[int, list[int]] = {}
         self._counters: dict[int, int] = {}
         self._run = 100 * number + boot
 
@@ -81,6 +110,24 @@ class Talker(PeerHost):
         body = RevocationsBody(LOG_ID, 50, len(devices), devices_hash(devices))
         self.statements.take_untrusted([issue_statement(LOG_KEY, body)])
         self.statements._have_revoked((StatementKind.REVOCATIONS, 0), wire.RevokedList(list(devices)))
+
+    def copy_log(self, log: FakeLog, seq: int, room: int = GENERAL, base: int = 0) -> None:
+        """What it read before the server went away: records above `base` up to `seq`."""
+        if self.store.span(room) is None:
+            self.store.start_span(room, base, log.hashes[room][base])
+        links = [ChainLink(record, log.hashes[room][record.seq]) for record in log.records[room][base:seq]]
+        self.store.append(room, links, log.head(room, seq))
+        first = self.statements.members(room) or {}
+        self.copies.read([wire_room(room, first.get(self.number, 1))])
+
+    def reach(self, room: int = GENERAL) -> int:
+        """The number of the last stored record."""
+        return self.copies.cursors().get(room, 0)
+
+    def _settle_room(self, receiver: RoomReceiver) -> None:
+        for event in receiver.settle():
+            if isinstance(event, RecordsStored):
+                self.told.setdefault(event.room, []).extend(held.record.seq for held in event.held)
 
     def away(self) -> None:
         self.context.at(self.net.now)

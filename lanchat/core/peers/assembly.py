@@ -10,12 +10,14 @@ from lanchat.core.peers.carried import CarriedMessages
 from lanchat.core.peers.handing_in import HandIn
 from lanchat.core.peers.links import PeerIdentity, PeerLinks
 from lanchat.core.peers.peers import Peers, PeerStart
+from lanchat.core.peers.records import Copies, RecordExchange
 from lanchat.core.peers.talk import PeerTalk
 from lanchat.core.people.authors import Authors
 from lanchat.core.people.statements import KnownStatements
 from lanchat.core.ports import LocalStore
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import MessageKey, decode_header_untrusted
+from lanchat.protocol.log.records import Head
 
 # Records whose names are known when peers offer messages: reading them takes some 10 ms, once for each room.
 _RECENT = 1000
@@ -31,6 +33,8 @@ def make_peers(
     store: LocalStore,
     statements: KnownStatements,
     authors: Authors,
+    copies: Copies,
+    check_head: Callable[[Head], bool],
     waits: Callable[[MessageKey], bool],
     random: Callable[[], float],
     now_ms: Callable[[], int],
@@ -44,12 +48,14 @@ def make_peers(
         refuses=lambda owner: statements.refuses(owner.device, owner.user),
     )
     carried = _carried(store, authors)
+    records = RecordExchange(log[0], user, statements, copies, check_head, authors.unknown)
     talk = PeerTalk(
         core_context,
         links,
         statements,
         authors,
         carried,
+        records,
         user,
         random,
         now_ms,

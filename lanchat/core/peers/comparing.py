@@ -33,11 +33,11 @@ class Comparison:
         """Rooms of which something is carried, and that both are in."""
         return [room for room in sorted(self._carried.rooms()) if self._is_shared(room, user)]
 
-    def begin(self, user: int) -> wire.Digest:
+    def digest(self, user: int) -> int:
         """Of everything that is shared with a user."""
         rooms = [(room, self._carried.digest(room)) for room in self._shared(user)]
         octets = [room.to_bytes(8, "big") + digest.to_bytes(8, "big") for room, digest in rooms if digest]
-        return wire.Digest(int.from_bytes(sha256(*octets)[:8], "big") >> 1 if octets else 0)
+        return int.from_bytes(sha256(*octets)[:8], "big") >> 1 if octets else 0
 
     def rooms(self, user: int) -> list[Any]:
         """The answer to another digest."""

@@ -20,9 +20,9 @@ ASSEMBLY_OCTETS_MAX = 1 << 20
 # Of those that one end offered: it may offer and never bring them.
 END_OCTETS_MAX = ASSEMBLY_OCTETS_MAX // 8
 # Pieces that are asked for at a time: 4 KiB are on their way.
-_WINDOW = 4
-_ASK_AGAIN = 0.4
-_TRIES = 8
+WINDOW = 4
+ASK_AGAIN = 0.4
+TRIES = 8
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -34,18 +34,42 @@ class Fetched(msgspec.Struct, frozen=True):
     hops: int
 
 
+class PieceSet:
+    """So many octets that come in pieces, in any order."""
+
+    def __init__(self, total: int) -> None:
+        """Nothing is here."""
+        self.total = total
+        self._pieces: dict[int, bytes] = {}
+
+    def missing(self) -> list[int]:
+        """Offsets."""
+        return [offset for offset in range(0, self.total, PIECE_OCTETS) if offset not in self._pieces]
+
+    def add(self, offset: int, octets: bytes) -> bool:
+        """Whether it is one that was missing."""
+        if offset not in self.missing() or len(octets) != min(PIECE_OCTETS, self.total - offset):
+            return False
+        self._pieces[offset] = octets
+        return True
+
+    def is_window_full(self) -> bool:
+        """Whether all pieces came that were asked for at a time."""
+        return len(self._pieces) % WINDOW == 0
+
+    def octets(self) -> bytes:
+        """All of them, when nothing is missing."""
+        return b"".join(part for _, part in sorted(self._pieces.items()))
+
+
 class _Assembly:
     def __init__(self, end: PeerEnd, user: int, offer: wire.OfferMessage) -> None:
         self.end = end
         self.user = user
         self.offer = offer
-        self.pieces: dict[int, bytes] = {}
+        self.pieces = PieceSet(offer.octets)
         self.ask_at = 0.0
         self.tries = 0
-
-    def missing(self) -> list[int]:
-        """Offsets."""
-        return [offset for offset in range(0, self.offer.octets, PIECE_OCTETS) if offset not in self.pieces]
 
 
 class PieceCollector:
@@ -78,24 +102,21 @@ class PieceCollector:
         """A piece came: the message, when it was the last one, and what to ask for next."""
         key = MessageKey(*msgspec.structs.astuple(piece.name))
         assembly = self._assemblies.get(key)
-        if assembly is None or assembly.end != end or piece.offset not in assembly.missing():
+        if assembly is None or assembly.end != end or not assembly.pieces.add(piece.offset, piece.octets):
             return None, []
-        if len(piece.octets) != min(PIECE_OCTETS, assembly.offer.octets - piece.offset):
-            return None, []
-        assembly.pieces[piece.offset] = piece.octets
         assembly.tries = 0
-        if assembly.missing():
-            return None, self._ask(key, assembly, now) if len(assembly.pieces) % _WINDOW == 0 else []
+        if assembly.pieces.missing():
+            return None, self._ask(key, assembly, now) if assembly.pieces.is_window_full() else []
         del self._assemblies[key]
-        offer, body = assembly.offer, b"".join(part for _, part in sorted(assembly.pieces.items()))
+        offer, body = assembly.offer, assembly.pieces.octets()
         if sha256(body) != offer.body_hash:
             return None, []
         message = Message(offer.header, body, offer.signature)
         return Fetched(message, end, assembly.user, offer.hops), []
 
     def _ask(self, key: MessageKey, assembly: _Assembly, now: float) -> list[wire.WantPiece]:
-        assembly.ask_at = now + _ASK_AGAIN
-        return [wire.WantPiece(wire.MessageName(*key), offset) for offset in assembly.missing()[:_WINDOW]]
+        assembly.ask_at = now + ASK_AGAIN
+        return [wire.WantPiece(wire.MessageName(*key), offset) for offset in assembly.pieces.missing()[:WINDOW]]
 
     def timer(self) -> float | None:
         """When `due` has something to ask for."""
@@ -107,7 +128,7 @@ class PieceCollector:
             if assembly.ask_at > now:
                 continue
             assembly.tries += 1
-            if assembly.tries > _TRIES:
+            if assembly.tries > TRIES:
                 del self._assemblies[key]
             else:
                 yield assembly.end, self._ask(key, assembly, now)

@@ -18,14 +18,15 @@ from lanchat.core.events import MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.comparing import NAMES_AT_ONCE, Comparison
 from lanchat.core.peers.links import PeerLinks
+from lanchat.core.peers.partners import Partner
 from lanchat.core.peers.pieces import PieceCollector
+from lanchat.core.peers.records import RecordExchange
 from lanchat.core.people.authors import Authors, UnknownDevice
 from lanchat.core.people.statements import KnownStatements
 from lanchat.core.ports import LocalStoreError
 from lanchat.core.timers import earliest
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.packer import pack_datagrams
-from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import INLINE_BODY_MAX
 from lanchat.protocol.log.certificates import Certificate
@@ -45,33 +46,11 @@ from lanchat.protocol.wire.peers import HOPS_MAX, PIECE_OCTETS
 COMPARE_EVERY = 5.0
 # Ends that get a new message at once, and with which is compared at a time: the neighbours, which connect everybody.
 _FANOUT = 16
-# Messages handed out to one end when it asks; a late comer has a thousand after twenty seconds.
-_HANDED_RATE, _HANDED_BURST = 50.0, 200.0
-# Comparisons that one end may begin: honest ones begin one in five seconds. A list of what is carried takes up to
-# 15 ms.
-_COMPARED_RATE, _COMPARED_BURST = 2.0, 10.0
 _LIST_COST = 0.25
-# Names that one end may say it holds: 1 µs each. All that may be carried come at once.
-_NAMED_RATE, _NAMED_BURST = 10_000.0, 20_000.0
-# Messages that are asked of one end; what it invents takes no place from what others hold.
-_ASKED_RATE, _ASKED_BURST = 100.0, 200.0
-# Messages that nobody signed, 0.1 ms each. Honest ends look before they hand on, and have none.
-_FORGED_RATE, _FORGED_BURST = 0.2, 10.0
 _PIECE_COST = 0.2
 # Messages of authors whose certificate is asked for.
 _UNPROVEN_MAX = 64
 _KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
-
-
-class _Partner:
-    """Bounds of one end."""
-
-    def __init__(self) -> None:
-        self.handed = TokenBucket(_HANDED_RATE, _HANDED_BURST)
-        self.compared = TokenBucket(_COMPARED_RATE, _COMPARED_BURST)
-        self.named = TokenBucket(_NAMED_RATE, _NAMED_BURST)
-        self.asked = TokenBucket(_ASKED_RATE, _ASKED_BURST)
-        self.forged = TokenBucket(_FORGED_RATE, _FORGED_BURST)
 
 
 class Forgery(ProtocolError):
@@ -96,6 +75,7 @@ class PeerTalk:
         statements: KnownStatements,
         authors: Authors,
         carried: CarriedMessages,
+        records: RecordExchange,
         user: int,
         random: Callable[[], float],
         now_ms: Callable[[], int],
@@ -110,6 +90,7 @@ class PeerTalk:
         self._statements = statements
         self._authors = authors
         self._carried = carried
+        self.records = records
         self._user = user
         self._random = random
         self._now_ms = now_ms
@@ -117,7 +98,7 @@ class PeerTalk:
         self._recent = recent
         # Rooms whose last records were looked at.
         self._looked: set[int] = set()
-        self._partners: dict[PeerEnd, _Partner] = {}
+        self._partners: dict[PeerEnd, Partner] = {}
         self._compare_at: float | None = None
         self._round = 0
         self._away = False
@@ -132,6 +113,7 @@ class PeerTalk:
     def set_away(self, away: bool) -> None:
         """Whether the server is away. What is carried is compared in any case."""
         self._away = away
+        self.records.set_away(away)
         self._plan()
 
     def say(self, message: Message) -> None:
@@ -159,6 +141,8 @@ class PeerTalk:
                 self._take_frame(end, user, frame)
         except ProtocolError as error:
             self._note_error(end, error)
+        except LocalStoreError as error:
+            self._core_context.store_failed(error)
 
     def _note_error(self, end: PeerEnd, error: ProtocolError) -> None:
         self.counters[str(error)] += 1
@@ -172,6 +156,8 @@ class PeerTalk:
                     self._take_message(end, user, message, frame.hops)
             case wire.Digest() | wire.RoomDigests():
                 self._compare(end, user, frame)
+            case wire.Stored() | wire.WantHead() | wire.StoredHead() | wire.WantRecords() | wire.RecordsPiece():
+                self._send(end, self.records.take(end, user, frame, self._core_context.now))
             case wire.Holds():
                 self._take_names(end, user, frame)
             case wire.Want():
@@ -273,6 +259,9 @@ class PeerTalk:
 
     def _learn(self, end: PeerEnd, certificates: Iterable[Certificate]) -> None:
         self._authors.learn_untrusted(certificates)
+        following = self.records.take_authors(self._core_context.now)
+        if following is not None:
+            self._send(*following)
         waiting, self._unproven = self._unproven, {}
         for key, (message, source) in waiting.items():
             user = self._links.live_ends(self._core_context.now).get(source)
@@ -327,7 +316,9 @@ class PeerTalk:
             raise ProtocolError("too many comparisons")
         if isinstance(frame, wire.RoomDigests):
             self._send(end, self._comparison.names(user, frame.rooms))
-        elif frame != self._comparison.begin(user):
+            return
+        self._send(end, self.records.compare(user, frame.stored))
+        if frame.digest != self._comparison.digest(user):
             self._send(end, self._comparison.rooms(user))
 
     def _take_names(self, end: PeerEnd, user: int, frame: wire.Holds) -> None:
@@ -359,11 +350,11 @@ class PeerTalk:
         for certificate in found:
             self._send(end, [wire.PeerCertificates([certificate])])
 
-    def _partner(self, end: PeerEnd) -> _Partner:
+    def _partner(self, end: PeerEnd) -> Partner:
         if end not in self._partners:
             live = self._links.live_ends(self._core_context.now)
             self._partners = {known: partner for known, partner in self._partners.items() if known in live}
-            self._partners[end] = _Partner()
+            self._partners[end] = Partner()
         return self._partners[end]
 
     # --- Time ---------------------------------------------------------------------------------------------------------
@@ -376,19 +367,21 @@ class PeerTalk:
 
     def timer(self) -> float | None:
         """When `handle_timer` is due."""
-        return earliest(self._compare_at, self._pieces.timer())
+        return earliest(self._compare_at, self._pieces.timer(), self.records.timer())
 
     def handle_timer(self) -> None:
         """Begin to compare with everybody who is heard."""
         now = self._core_context.now
-        for end, wanted in self._pieces.due(now):
+        for end, wanted in [*self._pieces.due(now), *self.records.due(now)]:
             self._send(end, wanted)
         if self._compare_at is None or now < self._compare_at:
             return
         self._compare_at = None
         self._plan()
         live = list(self._links.live_ends(now).items())
+        self.records.forget(dict(live))
         self._round += _FANOUT
         for place in range(min(_FANOUT, len(live))):
             end, user = live[(self._round + place) % len(live)]
-            self._send(end, [self._comparison.begin(user)])
+            stored = self.records.digest(user) if self._away else 0
+            self._send(end, [wire.Digest(self._comparison.digest(user), stored)])

@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any
 
 from lanchat.core.context import CoreContext
-from lanchat.core.events import OlderStored, RecordsStored, StopReason
+from lanchat.core.events import Event, OlderStored, RecordsStored, StopReason
 from lanchat.core.people.authors import Authors
 from lanchat.core.ports import LocalStoreError
+from lanchat.core.rooms.copies import RoomCopies
 from lanchat.core.rooms.delivery import DeliveryCursor
 from lanchat.core.rooms.room import RoomContext, RoomReceiver
 from lanchat.core.rooms.source import RecordSource
@@ -59,6 +60,7 @@ class RoomSet:
         self._on_refused = on_refused
         self._nacks = TokenBucket(config.nack_rate, config.nack_burst)
         self._receivers: dict[int, RoomReceiver] = {}
+        self.copies = RoomCopies(context.store, self._receivers, self._make_receiver, self._settle_receiver)
         self._rooms: dict[int, RoomSubscription] = {}
         self._wanted: dict[int, wire.Room] = {}
         # Rooms to be settled; those whose state may have changed since it was looked at last; those that have something
@@ -134,10 +136,13 @@ class RoomSet:
             self._core_context.request(operation, partial(self._subscribed, subscriptions))
 
     def _attach(self, room: wire.Room) -> RoomSubscription:
-        receiver = self._receivers.get(room.id) or RoomReceiver(room.id, self._context)
+        receiver = self._receivers.get(room.id) or self._make_receiver(room.id)
         receiver.attach(room.first_seq)
         self._receivers[room.id] = receiver
         return RoomSubscription(receiver, self._source, self._context)
+
+    def _make_receiver(self, room: int) -> RoomReceiver:
+        return RoomReceiver(room, self._context)
 
     def _is_current(self, subscription: RoomSubscription) -> bool:
         """Whether its session goes on, and the user is in the room."""
@@ -199,12 +204,11 @@ class RoomSet:
             subscription = self._rooms.get(room)
             if subscription is not None:
                 self._touched[room] = None
-                self._settle_room(subscription)
+                self._settle_receiver(subscription.receiver, subscription.settle)
             del self._dirty[room]
 
-    def _settle_room(self, subscription: RoomSubscription) -> None:
-        receiver = subscription.receiver
-        for event in subscription.settle():
+    def _settle_receiver(self, receiver: RoomReceiver, settle: Callable[[], list[Event]] | None = None) -> None:
+        for event in settle() if settle is not None else receiver.settle():
             if isinstance(event, RecordsStored):
                 self._emit_stored(event)
             else:

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import msgspec
 
-from lanchat.protocol.codec import U63, Key16, Key32, Positive, Signature, decoder
-from lanchat.protocol.limits import BODY_OCTETS_MAX, DATAGRAM_FRAMES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX
+from lanchat.protocol.codec import U32, U63, Key16, Key32, Positive, Signature, decoder
+from lanchat.protocol.limits import BODY_OCTETS_MAX, DATAGRAM_FRAMES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, RECORDS_MAX
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import HEADER_MAX, Message
 from lanchat.protocol.log.peers import PeerInfo
+from lanchat.protocol.log.records import Head, Record
 from lanchat.protocol.wire.base import Frame
 
 Host = Annotated[bytes, msgspec.Meta(min_length=4, max_length=16)]
@@ -68,6 +69,8 @@ class OpenLink(msgspec.Struct, array_like=True, frozen=True):
 MASK_OCTETS = 64
 HOPS_MAX = 8
 PIECE_OCTETS = 1000
+# Of a page of records; one that has one record may be larger than others.
+RECORDS_OCTETS_MAX = 1 << 16
 
 
 class MessageName(msgspec.Struct, array_like=True, frozen=True):
@@ -88,9 +91,11 @@ class Carry(Frame, frozen=True, tag=1):
 
 
 class Digest(Frame, frozen=True, tag=2):
-    """Of all that this end carries of rooms that both are in. Answered by RoomDigests when it differs."""
+    """Of all that this end carries of rooms that both are in. Answered by RoomDigests when it differs. `stored`: of how
+    far it has the log of these rooms, 0: it has the server for that. Answered by Stored when it differs."""
 
     digest: U63
+    stored: U32 = 0
 
 
 class RoomDigest(msgspec.Struct, array_like=True, frozen=True):
@@ -166,7 +171,54 @@ class Piece(Frame, frozen=True, tag=10):
     octets: Annotated[bytes, msgspec.Meta(max_length=PIECE_OCTETS)]
 
 
+class RoomReach(msgspec.Struct, array_like=True, frozen=True):
+    """How far the log of a room is here."""
+
+    room: U63
+    seq: Positive
+
+
+class Stored(Frame, frozen=True, tag=11):
+    """Rooms that both are in, and how far this end has their log. Answered by WantHead where it has more."""
+
+    rooms: Annotated[list[RoomReach], msgspec.Meta(max_length=48)]
+
+
+class WantHead(Frame, frozen=True, tag=12):
+    """The newest head of a room. Answered by StoredHead."""
+
+    room: U63
+
+
+class StoredHead(Frame, frozen=True, tag=13):
+    """A head that the log signed."""
+
+    head: Head
+
+
+class WantRecords(Frame, frozen=True, tag=14):
+    """Records from `first` to `last`, as many as make a page: what stands in it from `offset` on. Answered by
+    RecordsPiece."""
+
+    room: U63
+    first: Positive
+    last: Positive
+    offset: Annotated[int, msgspec.Meta(ge=0, le=RECORDS_OCTETS_MAX)]
+
+
+class RecordsPiece(Frame, frozen=True, tag=15):
+    """A part of a page: the msgpack of an array of records, `total` octets."""
+
+    room: U63
+    first: Positive
+    total: Annotated[int, msgspec.Meta(ge=1, le=RECORDS_OCTETS_MAX)]
+    offset: Annotated[int, msgspec.Meta(ge=0, le=RECORDS_OCTETS_MAX)]
+    octets: Annotated[bytes, msgspec.Meta(max_length=PIECE_OCTETS)]
+
+
 PeerFrame = (
     Carry | Digest | RoomDigests | Holds | Want | WantAuthors | PeerCertificates | OfferMessage | WantPiece | Piece
+    | Stored | WantHead | StoredHead | WantRecords | RecordsPiece
 )  # fmt: skip
 decode_peer_datagram_untrusted = decoder(Annotated[list[PeerFrame], msgspec.Meta(max_length=DATAGRAM_FRAMES_MAX)])
+decode_peer_records_untrusted = decoder(Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MAX)])
