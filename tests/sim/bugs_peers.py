@@ -6,6 +6,7 @@ from typing import Any
 from lanchat.core.events import MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.handing_in import HandIn
+from lanchat.core.peers.links import PeerLinks
 from lanchat.core.peers.peers import Peers, PeerStart
 from lanchat.core.peers.records import RecordExchange
 from lanchat.core.peers.talk import PeerTalk
@@ -139,7 +140,18 @@ def records_of_peers_are_told_again() -> list[Change]:
     return [(RoomCopies, "take", take)]
 
 
+def links_to_those_without_a_right() -> list[Change]:
+    """A link is opened to a device that is known to be revoked, or whose account is disabled."""
+    made = PeerLinks.__init__
+
+    def init(self: PeerLinks, *arguments: Any, **named: Any) -> None:
+        made(self, *arguments, **{**named, "refuses": lambda owner: False})
+
+    return [(PeerLinks, "__init__", init)]
+
+
 BUGS = (
+    links_to_those_without_a_right,
     records_go_to_anybody,
     records_of_peers_are_told_again,
     carried_not_durable,

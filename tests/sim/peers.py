@@ -106,6 +106,14 @@ class PeerPaths:
             return answers
 
         records.take = take
+        links = process.core.peers.links
+        meet = links.meet_untrusted
+
+        def met(peer: wire.Peer, now: float) -> None:
+            self._world.counters["peers: introduced"] += 1
+            meet(peer, now)
+
+        links.meet_untrusted = met
 
     # --- What must hold -----------------------------------------------------------------------------------------------
 
@@ -130,6 +138,9 @@ class PeerPaths:
 
     def incomplete(self, process: Any) -> str:
         """Empty when nothing is carried any more, but what the server will not answer."""
+        refuses = process.core.statements.refuses
+        for end, user, _heard in process.core.peers.links.ends():
+            require(not refuses(end.device, user), "I10", f"{process.name} keeps a link to {end}, which has no right")
         left = [item.header.key for item in process.core.peers.carried.all() if self._must_end(item.header.key)]
         return f"{process.name} still carries {len(left)} messages, first {left[0]}" if left else ""
 

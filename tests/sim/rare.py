@@ -73,6 +73,7 @@ RARE = (
 RARE_AMONG_PEERS = (
     "islands",
     "peers: carried message refused",
+    "peers: introduced",
     "peers: message carried",
     "peers: records without the server",
     "peers: somebody is reached",

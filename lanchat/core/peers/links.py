@@ -51,6 +51,8 @@ _LINK_RATE, _LINK_BURST = 200.0, 400.0
 # Two computers with two processes each, and their last starts: who starts often takes no place of others.
 ENDS_OF_USER_MAX = 8
 _EMPTY = encode([])
+# Of an end that is introduced: it fits a datagram with its certificate.
+_ADDRESSES_TOLD = 4
 
 
 class PeerIdentity(msgspec.Struct, frozen=True):
@@ -70,6 +72,9 @@ class Link:
     def __init__(self, body: PeerBody, user: int, sealer: Sealer, opener: Opener, receive_id: int) -> None:
         """Nothing was sent or heard."""
         self.body = body
+        # What shows to others who it is.
+        self.info: PeerInfo | None = None
+        self.certificate: Certificate | None = None
         self.user = user
         self.sealer = sealer
         self.opener = opener
@@ -195,7 +200,25 @@ class PeerLinks:
             self._by_id[keys.receive_id] = known
         elif known.body != body:
             raise ProtocolError("two keys of one end")
+        known.info, known.certificate = info, certificate
         return known
+
+    def shown(self, end: PeerEnd) -> wire.Peer:
+        """An end that is known, as others are told of it: first where it was heard."""
+        link = self._links[end]
+        assert link.info is not None
+        assert link.certificate is not None
+        addresses = [*([link.address] if link.address is not None else []), *link.addresses]
+        return wire.Peer(link.info, link.certificate, list(dict.fromkeys(addresses))[:_ADDRESSES_TOLD], False)
+
+    def meet_untrusted(self, peer: wire.Peer, now: float) -> None:
+        """Somebody who hears that end says where it is, and told it of this one. Raises ProtocolError."""
+        link = self._know_untrusted(peer.info, peer.certificate)
+        if link is not None and not link.live(now):
+            addresses = [*_usable(peer.addresses), *link.addresses]
+            link.addresses = list(dict.fromkeys(addresses))[:PEER_ADDRESSES_MAX]
+            link.tries = 0
+            link.send_at = now if link.addresses else None
 
     def _make_place(self, user: int) -> None:
         """The one that was heard longest ago, or never, gives way: of this user, when he has many."""

@@ -17,6 +17,7 @@ from lanchat.core.context import CoreContext
 from lanchat.core.events import MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.comparing import NAMES_AT_ONCE, Comparison
+from lanchat.core.peers.introductions import Introductions
 from lanchat.core.peers.links import PeerLinks
 from lanchat.core.peers.partners import Partner
 from lanchat.core.peers.pieces import PieceCollector
@@ -107,21 +108,27 @@ class PeerTalk:
         self._unproven: dict[MessageKey, tuple[Message, PeerEnd]] = {}
         self._comparison = Comparison(carried, self._is_shared)
         self._pieces = PieceCollector()
+        self._introductions = Introductions(links, random)
 
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     def set_away(self, away: bool) -> None:
         """Whether the server is away. What is carried is compared in any case."""
+        if away is not self._away:
+            self._introductions.set_away(away, self._core_context.now)
         self._away = away
         self.records.set_away(away)
         self._plan()
 
     def say(self, message: Message) -> None:
-        """This device made it, and it waits in the outbox: what is carried beside that is compared, too."""
+        """This device made it, and it waits in the outbox: what is carried beside that is compared, too. What was said
+        before is not said again."""
         item = Carried(decode_header_untrusted(message.header), message, self._user)
+        fresh = [item]
         with suppress(LocalStoreError):
-            self._carried.add([item])
-        self._hand_on(item, None, 0)
+            fresh = self._carried.add(fresh)
+        for said in fresh:
+            self._hand_on(said, None, 0)
         self._plan()
 
     def forget(self, keys: Iterable[MessageKey]) -> list[Carried]:
@@ -158,6 +165,8 @@ class PeerTalk:
                 self._compare(end, user, frame)
             case wire.Stored() | wire.WantHead() | wire.StoredHead() | wire.WantRecords() | wire.RecordsPiece():
                 self._send(end, self.records.take(end, user, frame, self._core_context.now))
+            case wire.WantPeers() | wire.Introduce():
+                self._send_all(self._introductions.take(end, frame, self._core_context.now))
             case wire.Holds():
                 self._take_names(end, user, frame)
             case wire.Want():
@@ -301,9 +310,13 @@ class PeerTalk:
         for end in ends[:_FANOUT]:
             self._send(end, [frame])
 
-    def _send(self, end: PeerEnd, frames: list[Any]) -> None:
+    def _send(self, end: PeerEnd, frames: Sequence[Any]) -> None:
         for payload in pack_datagrams(frames):
             self._links.send(end, payload, self._core_context.now)
+
+    def _send_all(self, frames: Iterable[tuple[PeerEnd, Sequence[Any]]]) -> None:
+        for end, part in frames:
+            self._send(end, part)
 
     # --- Comparing ----------------------------------------------------------------------------------------------------
 
@@ -367,13 +380,12 @@ class PeerTalk:
 
     def timer(self) -> float | None:
         """When `handle_timer` is due."""
-        return earliest(self._compare_at, self._pieces.timer(), self.records.timer())
+        return earliest(self._compare_at, self._pieces.timer(), self.records.timer(), self._introductions.timer())
 
     def handle_timer(self) -> None:
         """Begin to compare with everybody who is heard."""
         now = self._core_context.now
-        for end, wanted in [*self._pieces.due(now), *self.records.due(now)]:
-            self._send(end, wanted)
+        self._send_all([*self._pieces.due(now), *self.records.due(now), *self._introductions.due(now)])
         if self._compare_at is None or now < self._compare_at:
             return
         self._compare_at = None

@@ -143,6 +143,7 @@ from lanchat.protocol.wire.peers import Carry as Carry
 from lanchat.protocol.wire.peers import Digest as Digest
 from lanchat.protocol.wire.peers import HeldRun as HeldRun
 from lanchat.protocol.wire.peers import Holds as Holds
+from lanchat.protocol.wire.peers import Introduce as Introduce
 from lanchat.protocol.wire.peers import MessageName as MessageName
 from lanchat.protocol.wire.peers import OfferMessage as OfferMessage
 from lanchat.protocol.wire.peers import OpenLink as OpenLink
@@ -162,6 +163,7 @@ from lanchat.protocol.wire.peers import StoredHead as StoredHead
 from lanchat.protocol.wire.peers import Want as Want
 from lanchat.protocol.wire.peers import WantAuthors as WantAuthors
 from lanchat.protocol.wire.peers import WantHead as WantHead
+from lanchat.protocol.wire.peers import WantPeers as WantPeers
 from lanchat.protocol.wire.peers import WantPiece as WantPiece
 from lanchat.protocol.wire.peers import WantRecords as WantRecords
 from lanchat.protocol.wire.peers import decode_peer_datagram_untrusted as decode_peer_datagram_untrusted

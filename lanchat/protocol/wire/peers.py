@@ -216,9 +216,21 @@ class RecordsPiece(Frame, frozen=True, tag=15):
     octets: Annotated[bytes, msgspec.Meta(max_length=PIECE_OCTETS)]
 
 
+class WantPeers(Frame, frozen=True, tag=16):
+    """Other ends than those of these devices, while the server is away. Answered by Introduce, to both sides."""
+
+    devices: Annotated[list[Key16], msgspec.Meta(max_length=16)]
+
+
+class Introduce(Frame, frozen=True, tag=17):
+    """An end that this one hears, and that is told of the other one now. `warm` says nothing."""
+
+    peer: Peer
+
+
 PeerFrame = (
     Carry | Digest | RoomDigests | Holds | Want | WantAuthors | PeerCertificates | OfferMessage | WantPiece | Piece
-    | Stored | WantHead | StoredHead | WantRecords | RecordsPiece
+    | Stored | WantHead | StoredHead | WantRecords | RecordsPiece | WantPeers | Introduce
 )  # fmt: skip
 decode_peer_datagram_untrusted = decoder(Annotated[list[PeerFrame], msgspec.Meta(max_length=DATAGRAM_FRAMES_MAX)])
 decode_peer_records_untrusted = decoder(Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MAX)])

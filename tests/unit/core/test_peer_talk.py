@@ -38,6 +38,20 @@ def test_message_reaches_everybody_at_once() -> None:
     assert all(talker.shown == [(2, "hello")] for number, talker in office.talkers.items() if number != 2)
 
 
+def test_waiting_message_is_said_once() -> None:
+    """Each failed try to reach the server hands in what waits in the outbox."""
+    office = PeerOffice(3)
+    office.link()
+    office.away()
+    author = office.talkers[2]
+    message = author.say("hello")
+    office.net.run_for(0.1)
+    sent = author.sent
+    author.talk.say(message)
+    office.net.run_for(0.1)
+    assert author.sent == sent
+
+
 def test_message_travels_along_a_chain() -> None:
     office = PeerOffice(6)
     office.link(*((number, number + 1) for number in range(2, 7)))
