@@ -173,7 +173,7 @@ class ClientCore:
             store=self._store,
             statements=self.statements,
             authors=self.authors,
-            copies=self._rooms.copies,
+            rooms=self._rooms,
             check_head=self._check_head,
             waits=self._outbox.waits,
             random=self._random,

@@ -176,6 +176,8 @@ def _payloads() -> list[bytes]:
         wire.WantRecords(GENERAL, 1, 20, 0),
         wire.RecordsPiece(GENERAL, 11, 3000, 1000, b"x" * 1000),
         wire.WantPeers([device_of(key_of(3))]),
+        wire.WantMissed(GENERAL, [1, 2, 300]),
+        wire.Missed(GENERAL, _log().records[GENERAL][10]),
         wire.Introduce(office.talkers[4].entry()),
     ]
     return [encode([]), *(encode([frame]) for frame in frames), encode(frames[2:5]), encode([wire.Digest(1)] * 17)]

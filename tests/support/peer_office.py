@@ -1,11 +1,13 @@
 """Clients that talk with each other without a server: real parts of the client core on a network in memory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.context import CoreContext
 from lanchat.core.events import MessagesCarried, RecordsStored
 from lanchat.core.peers.carried import CarriedMessages
+from lanchat.core.peers.missed import MissedRecords
 from lanchat.core.peers.records import RecordExchange
 from lanchat.core.peers.talk import PeerTalk
 from lanchat.core.people.authors import Authors
@@ -19,7 +21,7 @@ from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, make_message
-from lanchat.protocol.log.records import Head, check_head
+from lanchat.protocol.log.records import Head, Record, check_head
 from lanchat.protocol.log.statements import (
     AccountBody,
     RevocationsBody,
@@ -76,6 +78,7 @@ class Talker(PeerHost):
             self.authors,
             self.carried,
             self.records,
+            MissedRecords(number, self.statements, self.copies, self._take_given),
             number,
             office.net.random.random,
             lambda: 1_700_000_000_000 + int(office.net.now * 1000),
@@ -87,6 +90,8 @@ class Talker(PeerHost):
         self.shown: list[tuple[int, str]] = []
         # Numbers of records that were stored and told, by room.
         self.told: dict[int, list[int]] = {}
+        # Single records that others gave.
+        self.given: list[tuple[int, Record]] = []
         self._counters: dict[int, int] = {}
         self._run = 100 * number + boot
 
@@ -123,6 +128,11 @@ class Talker(PeerHost):
     def reach(self, room: int = GENERAL) -> int:
         """The number of the last stored record."""
         return self.copies.cursors().get(room, 0)
+
+    def _take_given(self, room: int, records: Sequence[Record]) -> None:
+        self.given += [(room, record) for record in records]
+        if any(record.body == b"forged" for record in records):
+            raise ProtocolError("records that the log does not have")
 
     def _settle_room(self, receiver: RoomReceiver) -> None:
         for event in receiver.settle():

@@ -428,6 +428,14 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_bodies_that_are_fetched_are_bounded",
     "lanchat/core/peers/links.py:ENDS_OF_USER_MAX": "tests/unit/core/test_peer_links.py"
     "::test_starts_of_one_device_push_out_only_each_other",
+    "lanchat/core/peers/missed.py:ASKED_MAX": "tests/unit/core/test_peer_missed.py"
+    "::test_questions_for_missed_records_are_bounded",
+    "lanchat/core/peers/records.py:FETCHED_OCTETS_MAX": "tests/unit/core/test_peer_records.py"
+    "::test_records_without_a_proof_are_bounded",
+    "lanchat/core/peers/records.py:PAGES_MAX": "tests/unit/core/test_peer_records.py"
+    "::test_questions_for_records_are_bounded",
+    "lanchat/core/peers/records.py:AVOIDED_MAX": "tests/unit/core/test_peer_records.py"
+    "::test_ends_that_are_avoided_are_bounded",
     "lanchat/core/peers/talk.py:_UNPROVEN_MAX": "tests/unit/core/test_peer_talk.py"
     "::test_messages_of_unknown_authors_are_bounded",
     "lanchat_server/core/peers.py:ENDS_MAX": "tests/unit/server/core/test_peers.py"
@@ -478,6 +486,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/protocol/log/certificates.py": "CERTIFICATE_MAX",
         "lanchat/protocol/log/statements.py": "STATEMENT_MAX",
         "lanchat/protocol/log/peers.py": "PEER_INFO_MAX",
+        "lanchat/protocol/wire/peers.py": "RECORDS_OCTETS_MAX",
         "lanchat/protocol/datagram/peering.py": "CONTENT_MAX",
         "lanchat/core/session/composer.py": "_LAMPORT_MAX",
         "lanchat/protocol/datagram/packer.py": "PAYLOAD_MAX SUBMIT_PAYLOAD_MAX _FRAMES_MAX",

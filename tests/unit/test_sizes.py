@@ -18,6 +18,7 @@ FILES = {
     "lanchat/ui/model/entry.py": (440, "the steps from an empty window to a log-in"),
     "lanchat/protocol/wire/frames.py": (860, "every frame of a session once, in the order of PROTOCOL.md"),
     "lanchat/core/core.py": (860, "the core's face: each frame and call goes to the part that it is about"),
+    "lanchat/core/peers/talk.py": (415, "what is done for each frame of a peer, once"),
     "lanchat/store/local.py": (435, "each method of the client's stores, a transaction each"),
     "lanchat/transport/driver.py": (430, "one core's connections, timers and sockets from start to stop"),
     "lanchat_server/core/accounts.py": (430, "each change of accounts, devices and rooms once"),

@@ -9,12 +9,14 @@ from lanchat.core.context import CoreContext
 from lanchat.core.peers.carried import CarriedMessages
 from lanchat.core.peers.handing_in import HandIn
 from lanchat.core.peers.links import PeerIdentity, PeerLinks
+from lanchat.core.peers.missed import MissedRecords
 from lanchat.core.peers.peers import Peers, PeerStart
-from lanchat.core.peers.records import Copies, RecordExchange
+from lanchat.core.peers.records import RecordExchange
 from lanchat.core.peers.talk import PeerTalk
 from lanchat.core.people.authors import Authors
 from lanchat.core.people.statements import KnownStatements
 from lanchat.core.ports import LocalStore
+from lanchat.core.rooms.room_set import RoomSet
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head
@@ -33,7 +35,7 @@ def make_peers(
     store: LocalStore,
     statements: KnownStatements,
     authors: Authors,
-    copies: Copies,
+    rooms: RoomSet,
     check_head: Callable[[Head], bool],
     waits: Callable[[MessageKey], bool],
     random: Callable[[], float],
@@ -41,29 +43,25 @@ def make_peers(
 ) -> Peers:
     """`log`: its id and public key. `waits`: whether a message is in the outbox. `now_ms`: the time of the log, as well
     as it is known. What earlier starts carried and whom they knew is taken from the store. Raises LocalStoreError."""
-    links = PeerLinks(
-        PeerIdentity(*log, device_key, start.boot, start.exchange_key),
-        now_ms=now_ms,
-        random=start.token_bytes,
-        refuses=lambda owner: statements.refuses(owner.device, owner.user),
-    )
+    identity = PeerIdentity(*log, device_key, start.boot, start.exchange_key)
+    links = PeerLinks(identity, now_ms=now_ms, random=start.token_bytes, refuses=statements.refuses_owner)
     carried = _carried(store, authors)
-    records = RecordExchange(log[0], user, statements, copies, check_head, authors.unknown)
     talk = PeerTalk(
         core_context,
         links,
         statements,
         authors,
         carried,
-        records,
+        RecordExchange(log[0], user, statements, rooms.copies, check_head, authors.unknown),
+        MissedRecords(user, statements, rooms.copies, rooms.take_given_untrusted),
         user,
         random,
         now_ms,
         lambda devices: store.certificates(devices).values(),
         lambda room: _recent_names(store, room),
     )
-    hand_in = HandIn(core_context, carried, waits, random)
-    peers = Peers(core_context, links, statements, talk, carried, hand_in, store)
+    rooms.ask_others = talk.ask_for
+    peers = Peers(core_context, links, statements, talk, carried, HandIn(core_context, carried, waits, random), store)
     if start.certificate is not None:
         peers.remember(start.certificate)
     return peers

@@ -19,7 +19,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import RECORDS_MAX
+from lanchat.protocol.limits import PEERS_MAX, RECORDS_MAX
 from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import decode_header_untrusted
 from lanchat.protocol.log.peers import PeerEnd
@@ -154,7 +154,7 @@ class RecordExchange:
             case wire.Stored():
                 return self._take_reaches(end, user, frame, now)
             case wire.WantHead():
-                return self._hand_out_head(user, frame)
+                return self._hand_out_head(end, user, frame, now)
             case wire.StoredHead():
                 return self._take_head(end, frame, now)
             case wire.WantRecords():
@@ -164,10 +164,12 @@ class RecordExchange:
 
     # --- Giving ---------------------------------------------------------------------------------------------------
 
-    def _hand_out_head(self, user: int, frame: wire.WantHead) -> list[Any]:
+    def _hand_out_head(self, end: PeerEnd, user: int, frame: wire.WantHead, now: float) -> list[Any]:
         """The head of a room that both are in."""
         if not self._first(frame.room, user):
             raise ProtocolError("records of a room that is not shared")
+        if self._bounds(end).pages.take(now):
+            raise ProtocolError("too many records asked for")
         head = self._copies.head(frame.room)
         return [wire.StoredHead(head)] if head is not None else []
 
@@ -176,7 +178,7 @@ class RecordExchange:
         first = self._first(frame.room, user)
         if not first or frame.first < first:
             raise ProtocolError("records that the user may not read")
-        served = self._served.setdefault(end, _Served())
+        served = self._bounds(end)
         if served.pieces.take(now):
             raise ProtocolError("too many records asked for")
         page = self._page(served, frame, now)
@@ -184,6 +186,11 @@ class RecordExchange:
             return []
         octets = page[frame.offset : frame.offset + PIECE_OCTETS]
         return [wire.RecordsPiece(frame.room, frame.first, len(page), frame.offset, octets)]
+
+    def _bounds(self, end: PeerEnd) -> _Served:
+        if len(self._served) > PEERS_MAX:
+            self._served.clear()
+        return self._served.setdefault(end, _Served())
 
     def _page(self, served: _Served, frame: wire.WantRecords, now: float) -> bytes:
         key = frame.room, frame.first, frame.last

@@ -19,6 +19,7 @@ from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.comparing import NAMES_AT_ONCE, Comparison
 from lanchat.core.peers.introductions import Introductions
 from lanchat.core.peers.links import PeerLinks
+from lanchat.core.peers.missed import MissedRecords
 from lanchat.core.peers.partners import Partner
 from lanchat.core.peers.pieces import PieceCollector
 from lanchat.core.peers.records import RecordExchange
@@ -77,6 +78,7 @@ class PeerTalk:
         authors: Authors,
         carried: CarriedMessages,
         records: RecordExchange,
+        missed: MissedRecords,
         user: int,
         random: Callable[[], float],
         now_ms: Callable[[], int],
@@ -92,6 +94,7 @@ class PeerTalk:
         self._authors = authors
         self._carried = carried
         self.records = records
+        self._missed = missed
         self._user = user
         self._random = random
         self._now_ms = now_ms
@@ -137,6 +140,14 @@ class PeerTalk:
         self._plan()
         return gone
 
+    def ask_for(self, nack: wire.Nack) -> None:
+        """The server did not give these records in time: somebody else may."""
+        live = self._links.live_ends(self._core_context.now).items()
+        ends = [end for end, user in live if self._missed.may_read(nack.room, user, max(nack.missing))]
+        if ends:
+            end = ends[int(self._random() * len(ends))]
+            self._send(end, self._missed.ask(end, nack.room, nack.missing, self._core_context.now))
+
     # --- Receiving ----------------------------------------------------------------------------------------------------
 
     def take_untrusted(self, end: PeerEnd, user: int, payload: bytes) -> None:
@@ -165,6 +176,10 @@ class PeerTalk:
                 self._compare(end, user, frame)
             case wire.Stored() | wire.WantHead() | wire.StoredHead() | wire.WantRecords() | wire.RecordsPiece():
                 self._send(end, self.records.take(end, user, frame, self._core_context.now))
+            case wire.WantMissed():
+                self._send(end, self._missed.hand_out(end, user, frame, self._core_context.now))
+            case wire.Missed():
+                self._missed.take(end, frame, self._core_context.now)
             case wire.WantPeers() | wire.Introduce():
                 self._send_all(self._introductions.take(end, frame, self._core_context.now))
             case wire.Holds():

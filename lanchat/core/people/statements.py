@@ -15,6 +15,7 @@ from lanchat.core.session.requests import Answer
 from lanchat.core.timers import earliest
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.statements import (
     AccountBody,
     RevocationsBody,
@@ -104,6 +105,10 @@ class KnownStatements:
         """Whether nothing is taken from this device of this user, as far as is known here."""
         account = self.accounts.get(user)
         return self.is_revoked(device) or (account is not None and account.disabled)
+
+    def refuses_owner(self, owner: CertificateBody) -> bool:
+        """The same of a certificate's device."""
+        return self.refuses(owner.device, owner.user)
 
     # --- A session ------------------------------------------------------------------------------------------------
 

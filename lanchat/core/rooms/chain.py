@@ -5,12 +5,14 @@ room.py compares. What lies at or below the cursor is remembered by its hash for
 that comes late is told from a fork.
 """
 
+from collections.abc import Mapping
+
 from lanchat.core.config import ClientConfig
 from lanchat.core.events import LinkedRecord, RecordsStored
 from lanchat.core.ports import ChainLink, StoredSpan
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Header, decode_header_untrusted
-from lanchat.protocol.log.records import Record, chain_hash
+from lanchat.protocol.log.records import Head, Record, chain_hash
 
 # Of a record without its body.
 _RECORD_OCTETS = 500
@@ -102,6 +104,25 @@ class Chain:
             else:
                 self._link(record)
         self._absorb()
+
+    def end_with(self, given: Mapping[int, Record]) -> int:
+        """The last number that is linked when `given` fills the gaps between what waits."""
+        end = self.end
+        while end + 1 in self.waiting or end + 1 in given:
+            end += 1
+        return end
+
+    def reaching_untrusted(self, given: Mapping[int, Record], head: Head) -> list[Record]:
+        """What waits above `end` with `given` in the gaps, up to a signed head at or below `end_with`. Raises
+        ProtocolError when that is not what the log has."""
+        before = self.hash_at(self.end) or b""
+        records: list[Record] = []
+        for seq in range(self.end + 1, head.seq + 1):
+            records.append(self.waiting.get(seq) or given[seq])
+            before = link_untrusted(self._log_id, self._room, before, records[-1]).link.hash
+        if before != head.hash:
+            raise ProtocolError("records that the log does not have")
+        return records
 
     def missing(self, top: int, limit: int) -> list[int]:
         """Numbers up to `top` that are not here, the lowest `limit` of them."""

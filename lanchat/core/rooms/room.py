@@ -35,7 +35,7 @@ What makes the first span of a room (the base page, and live records before it) 
 asked for, and is dropped with it. A receiver itself is dropped when the user is no longer in the room.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -210,6 +210,16 @@ class RoomReceiver:
             if not from_sequencer:
                 raise ProtocolError("a record that the log does not have") from contradiction
             self.contradicted(contradiction.seq)
+
+    def take_given_untrusted(self, records: Sequence[Record]) -> None:
+        """Records of another client: they count when with what waits here they reach a signed head."""
+        chain = self.chain
+        if chain is None or self.stop is not None or self.strict:
+            return
+        given = {record.seq: record for record in records}
+        head = self._heads.covering(chain.end, chain.end_with(given))
+        if head is not None:
+            chain.add_page_untrusted(chain.reaching_untrusted(given, head))
 
     def take_head(self, head: Head) -> None:
         """A head, perhaps an old one."""

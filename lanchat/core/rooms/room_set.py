@@ -9,7 +9,7 @@ What happens in one room costs the same however many rooms there are: only those
 and those that have something to ask for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
+from lanchat.protocol.log.records import Record
 
 _NO_ROOMS: frozenset[int] = frozenset()
 
@@ -35,6 +36,9 @@ _NO_ROOMS: frozenset[int] = frozenset()
 class RoomSet:
     """`on_stored` hears of each batch of records after it was stored, `on_cursor(room, seq)` how far a room is stored,
     `on_refused` when the server does not subscribe this session at all."""
+
+    # Told of what the server was asked for before and has not given; set by who may ask somebody else.
+    ask_others: Callable[[wire.Nack], None] | None = None
 
     def __init__(
         self,
@@ -180,6 +184,13 @@ class RoomSet:
         subscription.take_records(frame.records, frame.head)
         self._bound(subscription)
 
+    def take_given_untrusted(self, room: int, records: Sequence[Record]) -> None:
+        """What another client gave of records that were missing. Raises ProtocolError."""
+        subscription = self._rooms.get(room)
+        if subscription is not None:
+            self._touch(room)
+            subscription.receiver.take_given_untrusted(records)
+
     def take_heads(self, frame: wire.Heads) -> None:
         """Heads of rooms that are not subscribed are passed over. What a head proves is stored by `settle`."""
         for head in frame.heads:
@@ -272,6 +283,8 @@ class RoomSet:
         subscription.nacked(nack, now)
         self._unanswered |= subscription.nacks_in_a_row >= self._config.doubt_nacks
         subscription.source.send_nack(nack)
+        if self.ask_others is not None and subscription.nacks_in_a_row > 1 and nack.missing:
+            self.ask_others(nack)
 
     def retry_soon(self, now: float) -> None:
         """What was asked for in a silence is asked for again."""

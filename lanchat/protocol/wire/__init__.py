@@ -145,6 +145,7 @@ from lanchat.protocol.wire.peers import HeldRun as HeldRun
 from lanchat.protocol.wire.peers import Holds as Holds
 from lanchat.protocol.wire.peers import Introduce as Introduce
 from lanchat.protocol.wire.peers import MessageName as MessageName
+from lanchat.protocol.wire.peers import Missed as Missed
 from lanchat.protocol.wire.peers import OfferMessage as OfferMessage
 from lanchat.protocol.wire.peers import OpenLink as OpenLink
 from lanchat.protocol.wire.peers import Peer as Peer
@@ -163,6 +164,7 @@ from lanchat.protocol.wire.peers import StoredHead as StoredHead
 from lanchat.protocol.wire.peers import Want as Want
 from lanchat.protocol.wire.peers import WantAuthors as WantAuthors
 from lanchat.protocol.wire.peers import WantHead as WantHead
+from lanchat.protocol.wire.peers import WantMissed as WantMissed
 from lanchat.protocol.wire.peers import WantPeers as WantPeers
 from lanchat.protocol.wire.peers import WantPiece as WantPiece
 from lanchat.protocol.wire.peers import WantRecords as WantRecords

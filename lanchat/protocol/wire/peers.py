@@ -228,9 +228,24 @@ class Introduce(Frame, frozen=True, tag=17):
     peer: Peer
 
 
+class WantMissed(Frame, frozen=True, tag=18):
+    """Records that the server has sent and that did not come. Answered by Missed for each that is there and fits."""
+
+    room: U63
+    missing: Annotated[list[Positive], msgspec.Meta(max_length=8)]
+
+
+class Missed(Frame, frozen=True, tag=19):
+    """A record of a room."""
+
+    room: U63
+    record: Record
+
+
 PeerFrame = (
     Carry | Digest | RoomDigests | Holds | Want | WantAuthors | PeerCertificates | OfferMessage | WantPiece | Piece
     | Stored | WantHead | StoredHead | WantRecords | RecordsPiece | WantPeers | Introduce
+    | WantMissed | Missed
 )  # fmt: skip
 decode_peer_datagram_untrusted = decoder(Annotated[list[PeerFrame], msgspec.Meta(max_length=DATAGRAM_FRAMES_MAX)])
 decode_peer_records_untrusted = decoder(Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MAX)])

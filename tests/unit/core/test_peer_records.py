@@ -250,6 +250,7 @@ def test_questions_for_records_are_bounded() -> None:
         for answer in ask(other, holder, wire.WantRecords(GENERAL, 1 + number % 250, 300, 0))
     ]
     assert reads <= 20
+    assert ask(other, holder, *[wire.WantHead(GENERAL)] * 10) == []
     assert len(answers) <= 400
     assert len(holder.records._pages) <= records_module.PAGES_MAX
 
