@@ -640,10 +640,8 @@ class ClientCore:
             event = self._outbox.decided(receipt) if receipt is not None else None
             if event is not None:
                 self._core_context.emit(event)
-            if receipt is not None and self.peers is not None:
-                key = MessageKey(receipt.room, receipt.device, receipt.run, receipt.n)
-                if self.peers.carried.note_stored(key):
-                    self._forget_carried(key, receipt.code)
+            if receipt is not None and self.peers is not None and self.peers.carried.note_stored(receipt.key):
+                self._forget_carried(receipt.key, receipt.code)
 
     def _on_expect(self, frame: wire.Expect) -> None:
         self._outbox.expected(AuthorRun(frame.room, frame.device, frame.run), frame.n, self._core_context.now)
@@ -653,6 +651,8 @@ class ClientCore:
         until = self._core_context.now + wait * (1 + 0.25 * self._random())
         if not frame.code:
             self._outbox.busy(frame.not_taken, until)
+            if self.peers is not None:
+                self.peers.hand_in.busy(frame.not_taken, until)
             return
         keys = self._outbox.put_off(frame.not_taken, until)
         if keys:

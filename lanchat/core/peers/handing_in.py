@@ -1,6 +1,6 @@
 """What is carried for others goes to the server when it is back: after everybody's own, and not by all at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from lanchat.core.context import CoreContext
 from lanchat.core.peers.carried import Carried, CarriedMessages
@@ -54,6 +54,15 @@ class HandIn:
         """Something came over a link while the server is there: somebody else cannot reach it."""
         if self._due is None:
             self._due = self._core_context.now + _FIRST + (_LAST - _FIRST) * self._random()
+
+    def busy(self, not_taken: Iterable[wire.NotTaken], until: float) -> None:
+        """The server took none of these now, and may then: as if they had not been handed in."""
+        runs = {(part.room, part.device, part.run): part for part in not_taken}
+        for key in self._handed:
+            part = runs.get(key[:3])
+            if part is not None and part.n <= key.n <= part.last:
+                self._handed[key] = until, _AGAIN / 2
+                self._due = min(until, self._due) if self._due is not None else until
 
     def timer(self) -> float | None:
         """When `settle` has something to hand in."""

@@ -70,7 +70,7 @@ class Peers:
         self._links = links
         self.talk = talk
         self.carried = carried
-        self._hand_in = hand_in
+        self.hand_in = hand_in
         self._store = store
         self._known: dict[PeerInfo, wire.Peer] = {}
         self._secret = b""
@@ -138,7 +138,7 @@ class Peers:
         self._links.use_certificate(certificate, secret)
         self._links.set_away(False, self._core_context.now)
         self.talk.set_away(False)
-        self._hand_in.begin_session(limits, people)
+        self.hand_in.begin_session(limits, people)
         self._in_session = True
         self._announce_at = self._core_context.now + _ANNOUNCE_AFTER if self._port else None
 
@@ -146,7 +146,7 @@ class Peers:
         """The server is not there; links stay as they are."""
         self.unsettled = True
         self._in_session = False
-        self._hand_in.end_session()
+        self.hand_in.end_session()
 
     def went_away(self) -> None:
         """It has not been there for long enough to do without."""
@@ -196,13 +196,13 @@ class Peers:
             self._settle()
         finally:
             announce_at = self._announce_at if self._in_session else None
-            self.next_at = earliest(announce_at, self._links.timer(), self.talk.timer(), self._hand_in.timer())
+            self.next_at = earliest(announce_at, self._links.timer(), self.talk.timer(), self.hand_in.timer())
 
     def _settle(self) -> None:
         now = self._core_context.now
         if self.talk.settle() and self._in_session:
-            self._hand_in.news()
-        self._hand_in.settle()
+            self.hand_in.news()
+        self.hand_in.settle()
         if self._in_session and self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._core_context.request(
