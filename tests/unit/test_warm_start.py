@@ -52,6 +52,36 @@ def test_outputs_and_exit_code_are_those_of_a_cold_start(argv: list[str], tmp_pa
     assert any(warm[1:])
 
 
+def test_closed_output_ends_it_as_a_cold_start(tmp_path: Path) -> None:
+    def ended(popen: type[subprocess.Popen[Any]]) -> tuple[int, str]:
+        ours, theirs = os.pipe()
+        os.close(ours)
+        with popen(
+            VERSION, env=plain_environment(tmp_path), stdout=theirs, stderr=subprocess.PIPE, text=True
+        ) as process:
+            os.close(theirs)
+            assert process.stderr
+            return process.wait(patient(20)), process.stderr.read()
+
+    assert ended(WarmPopen) == ended(cold_popen)
+
+
+def test_end_waits_for_threads_runs_exit_functions_and_writes_what_is_left(tmp_path: Path) -> None:
+    program = (
+        "import atexit, sys, threading, time\n"
+        "from tests.support import warm_start as w\n"
+        "atexit.register(lambda: print('exit function'))\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()\n"
+        "class Cycle:\n"
+        "    def __init__(self): self.own = self\n"
+        "    def __del__(self): print('cycle')\n"
+        "Cycle()\n"
+        "w._end(3)\n"
+    )
+    code, out, err = outcome(started([sys.executable, "-c", program], tmp_path))
+    assert (code, out.split("\n"), err) == (3, ["thread", "exit function", "cycle", ""], "")
+
+
 def test_process_is_a_child_with_its_own_environment_and_directory(tmp_path: Path) -> None:
     language = {"LANCHAT_LANGUAGE": "ru"}
     with started(
