@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,8 +41,15 @@ def missing() -> str | None:
     return None if shutil.which("ip") else "needs iproute2"
 
 
-def _call(argv: Sequence[str], text: str | None = None, timeout: float = COMMAND_TIMEOUT) -> str:
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=timeout)
+def _environment() -> dict[str, str]:
+    """Of programs in the lab: they start warm, which warm_start.py grants with this character set alone."""
+    return dict(os.environ) | {"LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+
+
+def _call(
+    argv: Sequence[str], text: str | None = None, timeout: float = COMMAND_TIMEOUT, env: Mapping[str, str] | None = None
+) -> str:
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=timeout, env=env)
     if done.returncode:
         raise RuntimeError(f"$ {' '.join(argv)}\nexit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -63,11 +70,11 @@ class Namespace:
 
     def run(self, *argv: str, timeout: float = COMMAND_TIMEOUT) -> str:
         """Runs a program and returns its stdout. RuntimeError when it fails, TimeoutExpired when it takes longer."""
-        return _call(self.argv(*argv), timeout=timeout)
+        return _call(self.argv(*argv), timeout=timeout, env=_environment())
 
     def start(self, *argv: str) -> Child:
         """Starts a program that goes on running; it is killed with the namespace."""
-        child = Child(self.argv(*argv))
+        child = Child(self.argv(*argv), env=_environment())
         self._children.append(child)
         return child
 

@@ -41,6 +41,8 @@ _PACKAGES = ("lanchat", "lanchat_server")
 _OTHER_PROGRAMS = (
     "tests.chaos.client_launcher",
     "tests.chaos.launcher",
+    "tests.lab.discovery_peer",
+    "tests.lab.talker",
     "tests.support.fake_window",
     "tests.support.local_writer",
     "tests.support.real_window",

@@ -132,9 +132,10 @@ class WindowManager:
 
 
 def screen_environment(display: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """For programs on that screen: a UTF-8 locale too, without which Tk reads no Cyrillic from the keyboard."""
+    """For programs on that screen: a UTF-8 locale too, without which Tk reads no Cyrillic from the keyboard. Ours start
+    warm with these values."""
     kept = {name: value for name, value in os.environ.items() if name not in ("WAYLAND_DISPLAY", "LC_ALL")}
-    return kept | {"LC_CTYPE": "C.UTF-8"} | dict(env or {}) | {"DISPLAY": display}
+    return kept | {"LC_CTYPE": "C.UTF-8", "PYTHONUNBUFFERED": "1"} | dict(env or {}) | {"DISPLAY": display}
 
 
 def xdotool(display: str, *args: str, timeout: float = 10.0) -> str:
