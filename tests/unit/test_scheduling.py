@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.scheduling import ROOT, group_of
+from tests.support.scheduling import ROOT, group_of, mixed
 from tests.support.waiting import patient
 
 CONFTEST = """
@@ -53,3 +53,15 @@ def test_groups_separate_databases_and_join_shared_fixtures() -> None:
     assert group_of(f"{settings}::test_a") == group_of(f"{settings}::test_b")
     own = "tests/unit/test_scheduling.py::test_groups_separate_databases_and_join_shared_fixtures"
     assert group_of(own) == "tests/unit/test_scheduling.py"
+
+
+def test_waiting_and_computing_groups_alternate_in_their_own_order() -> None:
+    waiting = [f"tests/{folder}/test_a.py::test_{n}" for n in range(2) for folder in ("attacks", "e2e", "ui")]
+    computing = [f"tests/unit/test_a.py::test_{n}" for n in range(18)]
+    order = mixed([*waiting, *computing])
+    assert sorted(order) == sorted([*waiting, *computing])
+    assert [group for group in order if group in waiting] == waiting
+    assert [group for group in order if group in computing] == computing
+    for start in range(0, 24, 4):
+        assert sum(group in waiting for group in order[start : start + 4]) == 1
+    assert mixed([]) == []
