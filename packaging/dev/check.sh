@@ -19,7 +19,14 @@ step() { # step NAME COMMAND...
 windows=$(mktemp)
 $bin/mypy --platform win32 --cache-dir .mypy_cache/win32 lanchat lanchat_server >"$windows" 2>&1 &
 windows_mypy=$!
-trap 'kill $windows_mypy 2>/dev/null; rm -f "$windows"' EXIT
+# The tests, too, are compiled beside the other steps: each worker would compile all of them anew.
+unset PYTHONDONTWRITEBYTECODE
+compiling=
+if [ $# = 0 ] && [ -z "$(find tests/__pycache__ -name '*-pytest-*.pyc' 2>/dev/null)" ]; then
+    $bin/python -m pytest --collect-only -q >/dev/null 2>&1 &
+    compiling=$!
+fi
+trap 'kill $windows_mypy $compiling 2>/dev/null; rm -f "$windows"' EXIT
 trap 'exit 130' INT TERM
 
 result_for_windows() {
@@ -42,6 +49,7 @@ fi
 printf '\n== pytest\n'
 [ -z "$failed" ] || printf 'failed so far: %s\n' "${failed#, }"
 [ "$(id -u)" = 0 ] || printf 'not root: the tests that build networks of their own (marked lab) are left out\n'
+[ -z "$compiling" ] || wait "$compiling"
 # tests/conftest.py says how many workers there are, and which tests share one.
 LANCHAT_TEST_ALL=1 $bin/python -m pytest -n auto "$@" || failed="$failed, pytest"
 [ -z "$failed" ] || { printf 'failed: %s\n' "${failed#, }" >&2; exit 1; }
