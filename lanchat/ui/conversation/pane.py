@@ -11,11 +11,12 @@ wheel 0.4 ms, a new line below 2 ms, another width 60 ms (`python -m tests.bench
 
 import tkinter as tk
 import tkinter.ttk as ttk
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from lanchat.ui.conversation.drag import MouseDrag
 from lanchat.ui.conversation.marks import entry_block
-from lanchat.ui.conversation.scene import Placed, Scene
+from lanchat.ui.conversation.scene import Placed, Position, Scene
 from lanchat.ui.conversation.selection import Selection
 from lanchat.ui.kit.canvas.brush import Brush
 from lanchat.ui.kit.canvas.drawing import Block, HitArea, HitAreaKind, LayoutContext, font_of
@@ -87,6 +88,8 @@ class Pane:
         self._width = self._height = 0
         self._current = ""  # key of the message that the keyboard is on
         self._pressed: tuple[int, int] | None = None
+        self._drag = MouseDrag(self.canvas, self._dragged)
+        self._followed = True  # the end was in the view when it was drawn last
         self._entries: Sequence[Entry] = ()
         self._bind()
 
@@ -109,6 +112,7 @@ class Pane:
         """Shows these entries. What is being read stays in its place; at the end the view follows the end, unless
         `follow` is False. `to`: the key of an entry to scroll to; `end`: scroll to the end."""
         self._entries = entries
+        self.canvas.configure(takefocus=any(isinstance(entry, MessageEntry) for entry in entries))
         if not self._width:
             return
         follow = end or (follow and self.at_end() and to is None)
@@ -154,7 +158,8 @@ class Pane:
     def _resized(self, event: "tk.Event[tk.Misc]") -> None:
         if (event.width, event.height) == (self._width, self._height):
             return
-        end, first = self.at_end() or not self._width, not self._width
+        # Where the canvas grew, Tk has moved the view already.
+        end, first = self._followed, not self._width
         if event.width != self._width:
             self.scene.forget_layout()
             self._erase()
@@ -217,6 +222,7 @@ class Pane:
             self._listener.near_top()
         if self.scene.bottom - (top + self._height) < self._height:
             self._listener.near_bottom()
+        self._followed = self.at_end()
         self._listener.scrolled()
 
     def reading(self) -> list[str]:
@@ -270,16 +276,17 @@ class Pane:
         for sequence in ("<Button-4>", "<Button-5>", "<MouseWheel>"):
             canvas.bind(sequence, self._wheel)
         canvas.bind("<Button-1>", self._press)
-        canvas.bind("<B1-Motion>", self._drag)
+        canvas.bind("<B1-Motion>", lambda event: self._drag.move(event.x, event.y))
         canvas.bind("<ButtonRelease-1>", self._release)
-        canvas.bind("<Double-Button-1>", self._select_word)
-        canvas.bind("<Triple-Button-1>", self._select_message)
+        canvas.bind("<Double-Button-1>", lambda event: self._select(event, self.selection.word))
+        canvas.bind("<Triple-Button-1>", lambda event: self._select(event, self.selection.message))
         canvas.bind("<Motion>", self._hover)
         canvas.bind("<Leave>", lambda event: self._tooltip.hide())
         canvas.bind(menu_button(canvas), self._menu_by_mouse)
         canvas.bind("<Key>", self._key)
         canvas.bind("<Up>", lambda event: self._step(-1))
         canvas.bind("<Down>", lambda event: self._step(1))
+        canvas.bind("<FocusIn>", lambda event: self._entered())
         canvas.bind("<FocusOut>", lambda event: self._leave())
         for sequence in ("<Menu>", "<Shift-F10>", "<Return>", "<KP_Enter>"):
             canvas.bind(sequence, lambda event: self._menu_by_key())
@@ -287,37 +294,36 @@ class Pane:
     def _place(self, event: "tk.Event[tk.Misc]") -> tuple[int, int]:
         return int(self.canvas.canvasx(event.x)), int(self.canvas.canvasy(event.y))
 
+    def _position(self, x: int, y: int) -> Position | None:
+        return self.scene.position_at(int(self.canvas.canvasx(x)), int(self.canvas.canvasy(y)))
+
     def _press(self, event: "tk.Event[tk.Misc]") -> None:
-        self.canvas.focus_set()
         self._current = ""
         self._pressed = place = self._place(event)
+        self.canvas.focus_set()
         self.selection.clear()
         if (position := self.scene.position_at(*place)) is not None:
             self.selection.begin(position)
         self._mark()
 
-    def _drag(self, event: "tk.Event[tk.Misc]") -> None:
-        if event.y < 0 or event.y > self._height:
-            self.scroll(event.y if event.y < 0 else event.y - self._height)
-        if (position := self.scene.position_at(*self._place(event))) is not None:
+    def _dragged(self, x: int, y: int, beyond: int) -> None:
+        if beyond:
+            self.scroll(beyond)
+        if (position := self._position(x, y)) is not None:
             self.selection.move(position)
         self._mark()
 
     def _release(self, event: "tk.Event[tk.Misc]") -> None:
+        self._drag.stop()
         if self._pressed is None or self.selection.spans():
             return
         found = self.scene.spot_at(*self._place(event))
         if found and isinstance(found[0].entry, MessageEntry):
             self._listener.touched(found[0].entry, found[1], event)
 
-    def _select_word(self, event: "tk.Event[tk.Misc]") -> None:
-        if (position := self.scene.position_at(*self._place(event))) is not None:
-            self.selection.word(position)
-            self._mark()
-
-    def _select_message(self, event: "tk.Event[tk.Misc]") -> None:
-        if (position := self.scene.position_at(*self._place(event))) is not None:
-            self.selection.message(position)
+    def _select(self, event: "tk.Event[tk.Misc]", how: Callable[[Position], None]) -> None:
+        if (position := self._position(event.x, event.y)) is not None:
+            how(position)
             self._mark()
 
     def _hover(self, event: "tk.Event[tk.Misc]") -> None:
@@ -371,7 +377,15 @@ class Pane:
         self.canvas.focus_set()
         self._step(1)
 
+    def _entered(self) -> None:
+        """Without a click the keyboard is on the lowest message in the view, which shows that it is here."""
+        if self._pressed is None and not self._current:
+            self._current = next(iter(self._anchors(True)), "")
+            self._mark()
+
     def _leave(self) -> None:
+        self._pressed = None
+        self._drag.stop()
         if self._current:
             self._current = ""
             self._mark()

@@ -7,15 +7,12 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable, Hashable, Sequence
 
-from lanchat.protocol.codes import PresenceState
-from lanchat.ui.kit.canvas.brush import Brush
-from lanchat.ui.kit.canvas.drawing import Avatar, Font, LayoutContext
+from lanchat.ui.kit.canvas.drawing import LayoutContext
 from lanchat.ui.kit.canvas.images import Images
-from lanchat.ui.kit.canvas.text_line import text_line
-from lanchat.ui.kit.canvas.wrap import elide
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import menu_button
 from lanchat.ui.kit.tooltip import Tooltip
+from lanchat.ui.lists.row_painter import RowLook, RowPainter
 from lanchat.ui.lists.rows import ListRow
 
 Chosen = Callable[[Hashable], None]
@@ -32,9 +29,6 @@ class RowList:
     ) -> None:
         """`two_lines`: rows are higher and show their subtitle. The caller places `frame` and sets the callbacks."""
         self._kit = kit
-        self._images = images
-        self._ground = ground
-        self._two_lines = two_lines
         self.choose: Chosen = lambda key: None
         self.activate: Chosen = lambda key: None
         self.menu: Callable[[Hashable, int, int], None] = lambda key, x, y: None
@@ -47,7 +41,7 @@ class RowList:
         )
         self.canvas.configure(yscrollcommand=self._scrolled)
         self.canvas.pack(side="left", fill="both", expand=True)
-        self._brush = Brush(self.canvas, images, kit.palette, ground)
+        self._painter = RowPainter(self.canvas, kit, images, ground, two_lines=two_lines)
         self._tooltip = Tooltip(self.canvas, kit.palette)
         self._rows: Sequence[ListRow] = ()
         self._tops: list[int] = [0]
@@ -55,6 +49,8 @@ class RowList:
         self._hovered = -1
         self._focus = -1
         self._size = (0, 0)
+        self._drawn: dict[Hashable, tuple[RowLook, int, str]] = {}  # by key: how, at which y, with which tag
+        self._tags = 0
         self._bind()
 
     def _bind(self) -> None:
@@ -87,16 +83,15 @@ class RowList:
         self._focus = next((number for number, row in enumerate(rows) if row.key == focused and focused), -1)
         self._tops = [0]
         for row in rows:
-            self._tops.append(self._tops[-1] + self._height(row))
+            self._tops.append(self._tops[-1] + self._painter.height(row))
+        self.canvas.configure(takefocus=self.first_key() is not None)
         self._draw()
+        if self._focus < 0 and self._has_keyboard():
+            self._focused()
 
-    def _height(self, row: ListRow) -> int:
-        px, heights = self._kit.px, self._kit.height
-        if row.heading:
-            return heights[Font.SMALL_BOLD] + px(16)
-        if self._two_lines:
-            return max(heights[Font.BODY] + heights[Font.SMALL] + px(14), px(50))
-        return max(heights[Font.BODY] + px(12), px(36))
+    def _has_keyboard(self) -> bool:
+        # `focus_get` cannot name a widget of a menu that is just closing.
+        return str(self.canvas.tk.call("focus")) == str(self.canvas)
 
     def _resized(self, event: "tk.Event[tk.Misc]") -> None:
         if (event.width, event.height) != self._size:
@@ -123,126 +118,30 @@ class RowList:
             self._paint()
 
     def _paint(self) -> None:
+        """Draws the rows in the view: only what looks otherwise than before, and moves what stands elsewhere."""
         top = int(self.canvas.canvasy(0))
-        self.canvas.delete("all")
+        wanted = {}
+        here = self._has_keyboard()
         for number, row in enumerate(self._rows):
             if self._tops[number + 1] >= top and self._tops[number] <= top + self._size[1]:
-                self._row(number, row, self._tops[number], self._height(row))
+                wanted[row.key] = self._look(number, row, here and number == self._focus), self._tops[number]
+        for key, (look, y, tag) in list(self._drawn.items()):
+            if key not in wanted or wanted[key][0] != look:
+                self.canvas.delete(tag)
+                del self._drawn[key]
+            elif wanted[key][1] != y:
+                self.canvas.move(tag, 0, wanted[key][1] - y)
+                self._drawn[key] = look, wanted[key][1], tag
+        for key, (look, y) in wanted.items():
+            if key not in self._drawn:
+                self._tags += 1
+                self._drawn[key] = look, y, f"row{self._tags}"
+                self._painter.draw(look, y, f"row{self._tags}")
 
-    # One row
-
-    def _row(self, number: int, row: ListRow, y: int, height: int) -> None:
-        if row.heading:
-            self._heading(row, y, height)
-            return
-        palette, px = self._kit.palette, self._kit.px
-        width = self._size[0]
-        ground = self._row_ground(number, row)
-        if ground != self._ground:
-            self._brush.box(px(6), y + 1, width - px(12), height - 2, px(8), ground, self._ground, "row")
-        if number == self._focus and self.canvas.focus_get() is self.canvas:
-            self.canvas.create_rectangle(
-                px(5), y + 1, width - px(6), y + height - 2, outline=palette.accent, width=2, tags="row"
-            )
-        left = self._picture(row, y, height, ground)
-        right = self._right(row, y, height, ground)
-        self._words(row, (left, right), y, height)
-
-    def _row_ground(self, number: int, row: ListRow) -> str:
-        palette = self._kit.palette
-        if row.key == self.selected and self.selected is not None:
-            return palette.row_selected
-        if number == self._hovered:
-            return palette.row_hover if self._ground != palette.row_hover else palette.plain_hover
-        return self._ground
-
-    def _heading(self, row: ListRow, y: int, height: int) -> None:
-        px = self._kit.px
-        text = elide(row.title, self._size[0] - px(28), lambda part: self._kit.measure(Font.SMALL_BOLD, part))
-        self.canvas.create_text(
-            px(14), y + height - px(4), text=text, anchor="sw", font=Font.SMALL_BOLD.value, fill=self._kit.palette.muted
-        )
-
-    def _picture(self, row: ListRow, y: int, height: int, ground: str) -> int:
-        """Draws picture and dot; returns where the words begin."""
-        px, palette = self._kit.px, self._kit.palette
-        size = px(36 if self._two_lines else 26)
-        x, top = px(14), y + (height - size) // 2
-        if row.icon:
-            icon = 20 if self._two_lines else 16
-            image = self._images.icon(row.icon, icon, palette.muted)
-            self.canvas.create_image(x + size // 2, y + height // 2, image=image)
-        elif row.initials:
-            self._brush.avatar(Avatar(x, top, size, row.initials, row.index), 0, "row", ground)
-        else:
-            return x
-        if row.presence is not None:
-            dot = px(12 if self._two_lines else 11)
-            image = self._images.disc(dot, self._dot(row.presence), ground, ground)
-            self.canvas.create_image(x + size + px(3), top + size + px(3), image=image, anchor="se")
-        return x + size + px(10)
-
-    def _dot(self, presence: PresenceState) -> str:
-        palette = self._kit.palette
-        return {PresenceState.ONLINE: palette.online, PresenceState.AWAY: palette.away}.get(presence, palette.offline)
-
-    def _right(self, row: ListRow, y: int, height: int, ground: str) -> int:
-        """Draws time and badge; returns where the words must end."""
-        px, palette = self._kit.px, self._kit.palette
-        edge = self._size[0] - px(14)
-        small = self._kit.height[Font.SMALL]
-        selected = ground == palette.row_selected
-        middle = y + height // 2
-        first, second = self._line_middles(row, height)
-        if row.right:
-            at = y + first if self._two_lines else middle
-            fill = palette.muted_on_selected if selected else palette.muted
-            self.canvas.create_text(edge, at, text=row.right, anchor="e", font=Font.SMALL.value, fill=fill)
-        right = edge - (self._kit.measure(Font.SMALL, row.right) + px(6) if row.right and not self._two_lines else 0)
-        if row.badge:
-            text = str(row.badge) if row.badge < 1000 else "999+"
-            tall = small + px(2)
-            wide = max(self._kit.measure(Font.SMALL_BOLD, text) + px(10), tall)
-            at = y + second if self._two_lines and row.right else middle
-            fill, on_fill = (
-                (palette.accent, palette.on_accent)
-                if row.loud
-                else (
-                    palette.quiet_badge,
-                    palette.on_quiet_badge,
-                )
-            )
-            self._brush.box(edge - wide, at - tall // 2, wide, tall, tall // 2, fill, ground, "row")
-            self.canvas.create_text(edge - wide // 2, at, text=text, font=Font.SMALL_BOLD.value, fill=on_fill)
-            right = edge - wide - px(6)
-        return right
-
-    def _line_middles(self, row: ListRow, height: int) -> tuple[int, int]:
-        """Of a row's two lines, from its top; time and badge stand in them."""
-        title, small = self._kit.height[Font.NAME if row.strong else Font.BODY], self._kit.height[Font.SMALL]
-        top = (height - title - small) // 2
-        return top + title // 2, top + title + small // 2
-
-    def _words(self, row: ListRow, edges: tuple[int, int], y: int, height: int) -> None:
-        palette, px, kit = self._kit.palette, self._kit.px, self._kit
-        left, right = edges
+    def _look(self, number: int, row: ListRow, focused: bool) -> RowLook:
         selected = row.key == self.selected and self.selected is not None
-        colour = palette.on_row_selected if selected else palette.muted if row.dim else palette.text
-        font = Font.NAME if row.strong else Font.BODY
-        first = right
-        if self._two_lines and row.right:
-            first = self._size[0] - px(20) - kit.measure(Font.SMALL, row.right)
-        room = max(first - left, px(20))
-        if not (self._two_lines and row.subtitle):
-            ops, _width = text_line(kit, row.title, font, (left, y + (height - kit.height[font]) // 2), room, colour)
-            self._brush.draw(ops, 0, "row")
-            return
-        total = kit.height[font] + kit.height[Font.SMALL]
-        top = y + (height - total) // 2
-        ops, _width = text_line(kit, row.title, font, (left, top), room, colour)
-        muted, below = palette.muted_on_selected if selected else palette.muted, (left, top + kit.height[font])
-        more, _width = text_line(kit, row.subtitle, Font.SMALL, below, max(right - left, px(20)), muted)
-        self._brush.draw([*ops, *more], 0, "row")
+        height = self._tops[number + 1] - self._tops[number]
+        return RowLook(row, self._size[0], height, selected, number == self._hovered, focused)
 
     # Mouse and keys
 
@@ -321,6 +220,8 @@ class RowList:
             chosen = (n for n, row in enumerate(self._rows) if row.key == self.selected and not row.heading)
             first = (n for n, row in enumerate(self._rows) if not row.heading)
             self._focus = next(chosen, next(first, -1))
+        if self._focus >= 0:
+            self._reveal(self._focus)
         self._paint()
 
     def _unfocused(self) -> None:

@@ -11,7 +11,8 @@ class ListRow(msgspec.Struct, frozen=True):
     """A line of a list. `key` says what it stands for. A `heading` cannot be chosen.
 
     `initials` and `index` make the picture at the left, or `icon` names a glyph there; `presence` adds a dot.
-    `strong`: something is unread. `badge`: the number in a pill at the right; `loud`: in the accent colour.
+    `strong`: something is unread. `badge`: the number in a pill at the right; `loud`: in the accent colour; `called`: a
+    pill with an `@` beside it. `sign`, `marks`: glyphs before the title and at the right.
     """
 
     key: Hashable
@@ -20,6 +21,9 @@ class ListRow(msgspec.Struct, frozen=True):
     right: str = ""
     badge: int = 0
     loud: bool = False
+    called: bool = False
+    sign: str = ""
+    marks: tuple[str, ...] = ()
     strong: bool = False
     initials: str = ""
     index: int = 0
