@@ -12,7 +12,7 @@ from heapq import merge
 import msgspec
 from msgspec.structs import replace
 
-from lanchat.app.api import Line, Person, Reaction, RoomView
+from lanchat.app.api import UNREAD_MAX, Line, Person, Reaction, RoomView
 from lanchat.app.command_errors import known_code
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
@@ -23,8 +23,6 @@ from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.text.names import inert, name_key
 from lanchat.protocol.wire import MemberCursor, Room, User
 
-# More than people read; counting on would read the whole room at each start.
-UNREAD_MAX = 1000
 # One's own refused messages stay on the screen for as long as this process runs.
 REFUSED_MAX = 100
 _REPLY_CHARACTERS = 200

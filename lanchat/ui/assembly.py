@@ -142,7 +142,7 @@ class Window:
         if account and not self._wishes.names_server:
             self._model.account = account
             self._chat.want_room(self._memory.last_room())
-            self._take_drafts()
+            self._take_kept()
         self._flow.begin(self._wishes, account is not None)
         if self._memory.notice:
             self._model.notice(self._memory.notice)
@@ -189,6 +189,7 @@ class Window:
                 }
                 self._memory.keep_drafts(model.me, drafts)
                 self._memory.recent_emoji = " ".join(model.recent_emoji)
+                self._memory.keep_room_choices(model.me, model.choices)
             self._memory.save()
         except LocalStoreError as error:
             log.warning("settings were not saved: %s", error)
@@ -198,8 +199,9 @@ class Window:
             self._save()
             self.root.after(_SAVE_MS, self._save_often)
 
-    def _take_drafts(self) -> None:
+    def _take_kept(self) -> None:
         self._model.recent_emoji = recent_of(self._memory.recent_emoji)
+        self._model.choices = self._memory.room_choices(self._model.me)
         for room, text in self._memory.drafts(self._model.me).items():
             if room not in self._model.drafts:
                 self._model.drafts[room] = Draft(text)
@@ -264,7 +266,7 @@ class Window:
         part = self._chat.apply(event)
         if isinstance(event, api.AccountLoggedIn) and not self._model.current:
             self._chat.want_room(self._memory.last_room())
-            self._take_drafts()
+            self._take_kept()
         elif (
             isinstance(event, api.StateChanged)
             and event.state is LinkState.REFUSED

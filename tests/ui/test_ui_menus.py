@@ -11,6 +11,7 @@ from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Role, Roo
 from lanchat.ui.kit.theme import ROLES
 from lanchat.ui.menus import menus
 from lanchat.ui.menus.menus import Entry, MenuItem, Submenu
+from lanchat.ui.model.room_choices import RoomChoices
 from tests.support.ui_kit import line
 
 GENERAL = RoomView(
@@ -55,9 +56,8 @@ def test_selected_text_can_be_copied() -> None:
 
 
 def test_leave_is_disabled_for_general() -> None:
-    (leave,) = [
-        e for e in menus.room_menu(GENERAL, lambda action: None) if isinstance(e, MenuItem) and "Leave" in e.label
-    ]
+    entries = menus.room_entries(GENERAL, RoomChoices(), lambda action: None)
+    (leave,) = [e for e in entries if isinstance(e, MenuItem) and "Leave" in e.label]
     assert not leave.enabled
 
 
@@ -68,7 +68,10 @@ def test_every_menu_icon_and_picture_glyph_exists() -> None:
     entries = [
         *message_menu(line(1, author=1), True, True),
         *message_menu(line(None, refused=Code.TOO_LARGE)),
-        *menus.room_menu(GENERAL, lambda action: None),
+        *menus.conversation_entries(lambda action: None),
+        *menus.room_entries(GENERAL, RoomChoices(), lambda action: None),
+        *menus.room_entries(GENERAL, RoomChoices({GENERAL.room}, {GENERAL.room}), lambda action: None, governs=True),
+        *menus.order_menu(False, lambda by_name: None),
         *menus.add_menu(lambda action: None),
         *menus.account_menu(True, lambda action: None),
         *menus.account_menu(False, lambda action: None),

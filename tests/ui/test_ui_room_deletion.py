@@ -12,6 +12,7 @@ from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.ui.lists.roster import RoomRowKey, joinable_rows, room_rows
 from lanchat.ui.menus import menus
 from lanchat.ui.menus.menus import Entry, MenuItem
+from lanchat.ui.model.room_choices import RoomChoices
 from tests.support.problem_details import details_of
 from tests.support.procs import ServerProcess, run_client
 from tests.support.ui_desk import Workbench
@@ -31,7 +32,8 @@ def english() -> None:
 
 
 def room_menu(room: api.RoomView, account: Account) -> list[str]:
-    entries: list[Entry] = menus.room_menu(room, lambda action: None, governs=menus.may_govern(account, room))
+    governs = menus.may_govern(account, room)
+    entries: list[Entry] = menus.room_entries(room, RoomChoices(), lambda action: None, governs=governs)
     return [entry.label for entry in entries if isinstance(entry, MenuItem)]
 
 
@@ -131,6 +133,8 @@ def test_archive_unarchive_and_delete_dialogs(
         other.click("kitchen", "item")
         other.see("Message to kitchen")
         one.take_keyboard()
+        one.click("kitchen", "item")
+        one.see("Message to kitchen")
         one.click("kitchen", "item", button=3)
         one.choose("Archive the room…")
         one.see("Archive kitchen?")

@@ -181,7 +181,6 @@ def test_double_click_on_a_user_opens_a_direct_conversation(window: UiWindow) ->
     wait_until(lambda: "Chen Wei" in window.probe.title, 5, "the conversation is open")
     window.send("just you and me")
     window.see("just you and me", "item")
-    window.see("Direct conversations", "item")
 
 
 def test_search_hit_opens_its_message(display: str, tmp_path: Path) -> None:
@@ -380,9 +379,24 @@ def test_members_dialog_invites_and_removes(window: UiWindow) -> None:
     assert window.wait_command("InviteUser")["user"] == "bob"
     window.see("Members — 1", "item")
     listed = [seen for seen in window.probe.seen("item") if seen.text == "Bob Lee" and "toplevel" in seen.path]
-    window.click_at(listed[0], count=2)
+    window.click_at(listed[0], button=3)
+    window.choose("Remove from this room…")
     window.click("Remove", "TButton")
     assert window.wait_command("RemoveUser")["user"] == "bob"
+    window.send("and I type on")
+    window.see("and I type on", "item")
+
+
+def test_double_click_on_a_member_opens_a_direct_conversation(window: UiWindow) -> None:
+    menu = max((seen for seen in window.probe.seen("TButton") if seen.y < 60 and seen.x < 760), key=lambda seen: seen.x)
+    window.click_at(menu)
+    window.choose("Members and invitations…")
+    window.see("Members — 6", "item")
+    listed = [seen for seen in window.probe.seen("item") if seen.text == "Bob Lee" and "toplevel" in seen.path]
+    window.click_at(listed[0], count=2)
+    window.see("Message to Bob Lee")
+    assert window.wait_command("FindRoom")["name"] == "@bob"
+    assert not window.commands("RemoveUser")
     window.send("and I type on")
     window.see("and I type on", "item")
 

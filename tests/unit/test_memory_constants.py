@@ -536,7 +536,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/discovery/mdns_sockets.py": "_DISCARDED_MAX",
         "ClientLimits": "older_pages_max unread_pages_max",
         "lanchat/discovery/probe.py": "UNICAST_MAX",
-        "lanchat/app/rooms.py": "UNREAD_MAX",
+        "lanchat/app/api/values.py": "UNREAD_MAX",
         "lanchat/platform/network/segmentation.py": "SEGMENTS_MAX",
         "lanchat/transport/udp.py": "DRAIN_MAX",
         "lanchat/transport/peer_socket.py": "DRAIN_MAX",

@@ -105,6 +105,7 @@ from lanchat.app.api.events import (
     StateChanged,
 )
 from lanchat.app.api.values import (
+    UNREAD_MAX,
     Account,
     AccountProfile,
     DeviceInfo,
@@ -123,6 +124,7 @@ from lanchat.app.api.values import (
 from lanchat.core.session.states import LinkState
 
 __all__ = [
+    "UNREAD_MAX",
     "AcceptIdentityCommand",
     "Account",
     "AccountLoggedIn",

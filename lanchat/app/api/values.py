@@ -7,6 +7,9 @@ import msgspec
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
 from lanchat.protocol.problems import ProblemDetails
 
+# More than people read; counting on would read the whole room at each start.
+UNREAD_MAX = 1000
+
 
 class Trust(enum.Enum):
     """What this profile knows about a server's key."""
@@ -80,9 +83,9 @@ class PeerView(msgspec.Struct, frozen=True):
 
 class RoomView(msgspec.Struct, frozen=True):
     """A room as the user sees it. `title`: its name, or the partner's display name of a direct room. `unread`:
-    messages by others above the read cursor. `last_text`, `last_author`: for a preview line. `archived`: nothing can be
-    written there. `mine`: this user made it. `general`: everybody is in it. `alike`: another room has this name, or one
-    that looks the same; the title then has the room's number."""
+    messages by others above the read cursor, counted up to UNREAD_MAX. `last_text`, `last_author`: for a preview line.
+    `archived`: nothing can be written there. `mine`: this user made it. `general`: everybody is in it. `alike`: another
+    room has this name, or one that looks the same; the title then has the room's number."""
 
     room: int
     name: str

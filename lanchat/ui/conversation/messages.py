@@ -15,6 +15,7 @@ from lanchat.ui.kit.canvas.drawing import Font, HitArea, HitAreaKind
 from lanchat.ui.kit.elided import ElidedLabel
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.lists.room_actions import room_menu
 from lanchat.ui.menus import menus
 from lanchat.ui.menus.keys import Action
 from lanchat.ui.menus.menus import MessageAction
@@ -76,8 +77,8 @@ class MessagesView:
     def _room_menu(self) -> None:
         room = self._chat.model.room
         if room:
-            governs = menus.may_govern(self._chat.model.account, room)
-            below(self._tools, self._menu, menus.room_menu(room, self._run, governs=governs))
+            entries = [*menus.conversation_entries(self._run), *room_menu(self._tools, self._chat, room)]
+            below(self._tools, self._menu, entries)
 
     # Showing
 

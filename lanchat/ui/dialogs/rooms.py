@@ -20,6 +20,8 @@ from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.roster import PersonRowKey, RoomRowKey, joinable_rows, person_row
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.lists.rows import ListRow
+from lanchat.ui.menus.menus import person_menu
+from lanchat.ui.menus.popup import popup
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 
@@ -111,7 +113,7 @@ class RoomDialog(Dialog):
         super().__init__(tools, chat)
 
     def build(self) -> None:
-        """Kind, a row that invites somebody, and the members: a double click or right click asks before removal."""
+        """Kind, a row that invites somebody, and the members, with mouse and keys as in the list of people."""
         tools, px = self.tools, self.tools.px
         self.text(glyphs.one_line(self.title, 64), ControlStyle.TITLE)
         about = f"{words.room_kind(self._room)} · {words.history_policy(self._room.history)}"
@@ -120,9 +122,9 @@ class RoomDialog(Dialog):
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar, two_lines=True)
         self._list.canvas.configure(width=px(WIDTH), height=px(260))
         self._list.frame.pack(fill="both", expand=True)
-        self._list.menu = self._remove_from_menu
-        self._list.activate = self._remove
-        self.text(_("A double click removes somebody, where you may."), ControlStyle.SMALL)
+        self._list.menu = self._menu
+        self._list.activate = self._write_to
+        self.text(_("A right click offers to remove somebody, where you may."), ControlStyle.SMALL)
         self.close_button()
         self._load()
 
@@ -193,16 +195,25 @@ class RoomDialog(Dialog):
             self._name.set("")
         self._load()
 
-    def _remove_from_menu(self, key: Hashable, x: int, y: int) -> None:
-        self._remove(key)
+    def _member(self, key: Hashable) -> Person | None:
+        """Another member, whose row this is."""
+        user = key.user if isinstance(key, PersonRowKey) and key.user != self.chat.model.me else 0
+        return next((person for person in self._members if person.user_id == user), None)
 
-    def _remove(self, key: Hashable) -> None:
-        if not isinstance(key, PersonRowKey) or key.user == self.chat.model.me:
-            return
-        person = next((person for person in self._members if person.user_id == key.user), None)
-        if person:
+    def _menu(self, key: Hashable, x: int, y: int) -> None:
+        if person := self._member(key):
+            removable = not self._room.general
+            entries = person_menu(person, removable, lambda: self._write_to(key), lambda: self._remove(person))
+            popup(self.tools, entries, x, y)
+
+    def _write_to(self, key: Hashable) -> None:
+        if person := self._member(key):
             self.close()
-            confirm_remove(self.tools, self.chat, self._room, person)
+            self.chat.open_direct(person.name)
+
+    def _remove(self, person: Person) -> None:
+        self.close()
+        confirm_remove(self.tools, self.chat, self._room, person)
 
 
 def confirm_remove(tools: Toolkit, chat: Chat, room: RoomView, person: Person) -> None:

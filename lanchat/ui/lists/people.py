@@ -14,6 +14,7 @@ from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX
 from lanchat.ui import dialogs
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.field import Field
+from lanchat.ui.kit.pacing import Pacer
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.roster import LineRowKey, PersonRowKey, found_in_rooms, people_rows, result_rows
@@ -48,6 +49,7 @@ class PeoplePanel:
         self._list.frame.pack(fill="both", expand=True)
         self._list.activate = self._open
         self._list.menu = self._menu
+        self._pacer = Pacer(self._show, tools.root.after)
 
     def _place_scope(self, event: "tk.Event[tk.Misc]") -> None:
         """Beside each other, or one below the other where the words of both have no room."""
@@ -64,11 +66,14 @@ class PeoplePanel:
 
     def update(self, part: WindowPart) -> None:
         """Draws what changed."""
-        if part & (WindowPart.PEOPLE | WindowPart.ROOM):
-            self._show()
+        if WindowPart.ROOM in part:
+            self._pacer.now()
+        elif WindowPart.PEOPLE in part:
+            self._pacer.soon()
 
     def _show(self) -> None:
-        self._list.show(people_rows(self._chat.model, self._everybody))
+        if self._list.frame.winfo_exists():
+            self._list.show(people_rows(self._chat.model, self._everybody))
 
     def _open(self, key: Hashable) -> None:
         if isinstance(key, PersonRowKey) and (person := self._chat.model.people.get(key.user)):

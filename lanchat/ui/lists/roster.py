@@ -50,8 +50,31 @@ class ServerRowKey(msgspec.Struct, frozen=True):
 
 
 def room_rows(model: ChatModel, wanted: str) -> list[ListRow]:
-    """The list at the left. `wanted` (what was typed into the search field) also brings up rooms that can be joined and
-    people without a conversation yet."""
+    """The list at the left; with `wanted` (what was typed into the search field) what is found in it, and rooms to join
+    and people without a conversation yet."""
+    return _found_rows(model, wanted) if wanted else _own_rows(model)
+
+
+def _own_rows(model: ChatModel) -> list[ListRow]:
+    """Pinned ones first, then rooms and direct conversations as they come in the chosen order, then archived ones."""
+    choices = model.choices
+    rooms = [room for room in model.rooms.values() if room.joined]
+    if choices.unread_only:
+        rooms = [room for room in rooms if room.unread or room.room == model.current]
+
+    def place(room: RoomView) -> tuple[bool, object]:
+        order = _room_order(room) if choices.by_name else _recent(room)
+        return room.room not in choices.pinned, order
+
+    rows = [_room_row(model, room) for room in sorted((room for room in rooms if not room.archived), key=place)]
+    archived = sorted((room for room in rooms if room.archived), key=_room_order)
+    rows += _section(_("Archived"), [_room_row(model, room) for room in archived])
+    if not rows and choices.unread_only:
+        rows = [ListRow("nothing", _("Everything is read"), heading=True)]
+    return rows
+
+
+def _found_rows(model: ChatModel, wanted: str) -> list[ListRow]:
     joined = [room for room in model.rooms.values() if room.joined and _matches(wanted, room.title, room.name)]
     rooms = [room for room in joined if room.kind is not RoomKind.DIRECT and not room.archived]
     archived = [room for room in joined if room.archived]
@@ -60,12 +83,9 @@ def room_rows(model: ChatModel, wanted: str) -> list[ListRow]:
     rows += _section(_("Rooms"), [_room_row(model, room) for room in sorted(rooms, key=_room_order)])
     rows += _section(_("Direct conversations"), [_room_row(model, room) for room in sorted(direct, key=_recent)])
     rows += _section(_("Archived"), [_room_row(model, room) for room in sorted(archived, key=_room_order)])
-    if wanted:
-        rows += _section(_("People"), _new_partners(model, wanted))
-        rows += _section(_("Rooms to join"), joinable_rows(model, wanted))
-        if not rows:
-            rows = [ListRow("nothing", _("Nothing found"), heading=True)]
-    return rows
+    rows += _section(_("People"), _new_partners(model, wanted))
+    rows += _section(_("Rooms to join"), joinable_rows(model, wanted))
+    return rows or [ListRow("nothing", _("Nothing found"), heading=True)]
 
 
 def _section(title: str, rows: list[ListRow]) -> list[ListRow]:
@@ -94,7 +114,8 @@ def _recent(room: RoomView) -> tuple[float, str]:
 
 
 def _room_row(model: ChatModel, room: RoomView) -> ListRow:
-    direct = room.kind is RoomKind.DIRECT
+    direct, choices = room.kind is RoomKind.DIRECT, model.choices
+    pinned, muted = room.room in choices.pinned, room.room in choices.muted
     title = glyphs.flat(words.room_title(room), 100)
     return ListRow(
         RoomRowKey(room.room),
@@ -102,8 +123,10 @@ def _room_row(model: ChatModel, room: RoomView) -> ListRow:
         subtitle=preview(model, room),
         right=words.moment(room.last_time),
         badge=room.unread,
-        loud=bool(room.unread),
-        strong=bool(room.unread),
+        loud=bool(room.unread) and not muted,
+        strong=bool(room.unread) and not muted,
+        sign="lock-fill" if room.kind is RoomKind.PRIVATE else "",
+        marks=("bell-slash",) * muted + ("pin-angle-fill",) * pinned,
         initials=initials(words.room_title(room)),
         index=avatar_index(room.partner if direct else room.room),
         presence=model.presence_of(room.partner) if direct else None,

@@ -13,8 +13,10 @@ from lanchat.ui.kit.canvas.drawing import Avatar, Font, avatar_index, initials
 from lanchat.ui.kit.elided import ElidedLabel
 from lanchat.ui.kit.fields.field import Field
 from lanchat.ui.kit.fields.placeholder import Placeholder
+from lanchat.ui.kit.pacing import Pacer
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.lists.room_actions import room_menu
 from lanchat.ui.lists.roster import PersonRowKey, RoomRowKey, room_rows
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.menus import menus
@@ -44,6 +46,8 @@ class Sidebar:
         px = tools.px
         self.frame = ttk.Frame(master, style=ControlStyle.SIDE.value)
         self._build_search()
+        self._chips = _Chips(tools, self.frame, chat)
+        self._pacer = Pacer(self._show_rooms, tools.root.after)
         self._account = _AccountStrip(tools, self.frame, chat, run, policy)
         self._account.frame.pack(side="bottom", fill="x")
         tk.Frame(self.frame, background=tools.palette.line, height=1).pack(side="bottom", fill="x")
@@ -114,26 +118,55 @@ class Sidebar:
         self.clear()
 
     def _menu(self, key: Hashable, x: int, y: int) -> None:
-        """The menu of a room, which opens first: what the menu offers is about the open one."""
-        model = self._chat.model
-        room = model.rooms.get(key.room) if isinstance(key, RoomRowKey) else None
-        if room is None or not room.joined:
-            return
-        if room.room != model.current:
-            self._chat.open_room(room.room)
-        governs = menus.may_govern(model.account, room)
-        popup(self._tools, menus.room_menu(room, self._run, governs=governs), x, y)
+        """The menu of a room, which need not be open."""
+        room = self._chat.model.rooms.get(key.room) if isinstance(key, RoomRowKey) else None
+        if room is not None and room.joined:
+            popup(self._tools, room_menu(self._tools, self._chat, room), x, y)
 
     def update(self, part: WindowPart) -> None:
         """Draws what changed."""
-        if part & (WindowPart.ROOMS | WindowPart.ROOM | WindowPart.PEOPLE | WindowPart.DRAFT):
-            self._show_rooms()
+        if WindowPart.ROOM in part:
+            self._pacer.now()
+        elif part & (WindowPart.ROOMS | WindowPart.PEOPLE | WindowPart.DRAFT):
+            self._pacer.soon()
         if part & (WindowPart.ACCOUNT | WindowPart.LINK):
             self._account.show()
 
     def _show_rooms(self) -> None:
+        if not self._list.frame.winfo_exists():
+            return
+        self._chips.show()
         rows = room_rows(self._chat.model, self._search.get().strip())
         self._list.show(rows, RoomRowKey(self._chat.model.current))
+
+
+class _Chips:
+    """All rooms or those with something new, and the order of the list."""
+
+    def __init__(self, tools: Toolkit, master: tk.Misc, chat: Chat) -> None:
+        self._chat = chat
+        px = tools.px
+        row = ttk.Frame(master, style=ControlStyle.SIDE.value, padding=(px(8), 0, px(6), 0))
+        row.pack(fill="x")
+        order = tools.icon_button(
+            row,
+            "sort-down",
+            _("Order of the rooms"),
+            lambda: below(tools, order, menus.order_menu(chat.model.choices.by_name, chat.order_by_name)),
+            ControlStyle.QUIET_SIDE,
+        )
+        order.pack(side="right")
+        self._all = tools.button(row, _("All"), lambda: chat.show_unread_only(False), ControlStyle.PLAIN_SIDE)
+        self._all.pack(side="left")
+        self._unread = tools.button(row, "", lambda: chat.show_unread_only(True), ControlStyle.QUIET_SIDE)
+        self._unread.pack(side="left")
+
+    def show(self) -> None:
+        model = self._chat.model
+        only, unread = model.choices.unread_only, model.unread
+        self._all.configure(style=(ControlStyle.QUIET_SIDE if only else ControlStyle.PLAIN_SIDE).value)
+        self._unread.configure(style=(ControlStyle.PLAIN_SIDE if only else ControlStyle.QUIET_SIDE).value)
+        self._unread.configure(text=_("Unread: {n}").format(n=unread) if unread else _("Unread"))
 
 
 class _AccountStrip:

@@ -12,6 +12,7 @@ from lanchat.protocol.codes import Role, RoomKind
 from lanchat.ui.kit.canvas.glyphs import spoken
 from lanchat.ui.kit.canvas.pictures import REACTIONS
 from lanchat.ui.menus.keys import Action
+from lanchat.ui.model.room_choices import RoomChoices
 
 
 class MenuItem(msgspec.Struct, frozen=True):
@@ -56,6 +57,18 @@ class MessageAction(enum.Enum):
     RECEIPTS = enum.auto()
     TO_COMPOSER = enum.auto()
     DIRECT = enum.auto()
+
+
+class RoomAction(enum.Enum):
+    """What can be done with a room, also with one that is not open."""
+
+    READ = enum.auto()
+    PIN = enum.auto()
+    MUTE = enum.auto()
+    DETAILS = enum.auto()
+    LEAVE = enum.auto()
+    ARCHIVE = enum.auto()
+    DELETE = enum.auto()
 
 
 def message_menu(
@@ -150,31 +163,49 @@ def may_govern(account: Account | None, room: RoomView | None) -> bool:
     return room.mine or may_moderate(account)
 
 
-def room_menu(room: RoomView, run: Callable[[Action], None], *, governs: bool = False) -> list[Entry]:
-    """The menu of the open room. `governs`: this person may archive and delete it."""
-    entries: list[Entry] = [
+def conversation_entries(run: Callable[[Action], None]) -> list[Entry]:
+    """What can be done with the open conversation beside what its room's menu offers."""
+    return [
         MenuItem(_("Search in messages"), lambda: run(Action.SEARCH), "Ctrl+F", icon="search"),
         MenuItem(_("Show or hide the people"), lambda: run(Action.PEOPLE_PANEL), "Ctrl+P", icon="people"),
+        MenuSeparator(),
+    ]
+
+
+def room_entries(
+    room: RoomView, choices: RoomChoices, do: Callable[[RoomAction], None], *, governs: bool = False
+) -> list[Entry]:
+    """The menu of a room. `governs`: this person may archive and delete it."""
+    pinned, muted = room.room in choices.pinned, room.room in choices.muted
+    entries: list[Entry] = [
+        MenuItem(_("Mark as read"), lambda: do(RoomAction.READ), enabled=bool(room.unread), icon="check2-all"),
+        MenuItem(_("Unpin") if pinned else _("Pin to the top"), lambda: do(RoomAction.PIN), icon="pin-angle"),
+        MenuItem(
+            _("Unmute") if muted else _("Mute"), lambda: do(RoomAction.MUTE), icon="bell" if muted else "bell-slash"
+        ),
     ]
     if room.kind is not RoomKind.DIRECT:
-        entries += [
-            MenuSeparator(),
-            MenuItem(_("Members and invitations…"), lambda: run(Action.ROOM_DETAILS), icon="person-plus"),
-            MenuItem(
-                _("Leave the room…"),
-                lambda: run(Action.LEAVE_ROOM),
-                enabled=not room.general,
-                icon="box-arrow-left",
-            ),
-        ]
+        leave = MenuItem(
+            _("Leave the room…"), lambda: do(RoomAction.LEAVE), enabled=not room.general, icon="box-arrow-left"
+        )
+        details = MenuItem(_("Members and invitations…"), lambda: do(RoomAction.DETAILS), icon="person-plus")
+        entries += [MenuSeparator(), details, leave]
     if governs:
         label = _("Take out of the archive…") if room.archived else _("Archive the room…")
         entries += [
             MenuSeparator(),
-            MenuItem(label, lambda: run(Action.ARCHIVE_ROOM), icon="archive"),
-            MenuItem(_("Delete the room…"), lambda: run(Action.DELETE_ROOM), icon="trash", role="red"),
+            MenuItem(label, lambda: do(RoomAction.ARCHIVE), icon="archive"),
+            MenuItem(_("Delete the room…"), lambda: do(RoomAction.DELETE), icon="trash", role="red"),
         ]
     return entries
+
+
+def order_menu(by_name: bool, choose: Callable[[bool], None]) -> list[Entry]:
+    """The menu of the order of the rooms; the present one has a tick."""
+    return [
+        MenuItem(_("By last activity"), lambda: choose(False), icon="" if by_name else "check2"),
+        MenuItem(_("By name"), lambda: choose(True), icon="check2" if by_name else ""),
+    ]
 
 
 def add_menu(run: Callable[[Action], None]) -> list[Entry]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lanchat.app import api
-from lanchat.app.api import CommandError, Line, LinkState, Person, RoomView
+from lanchat.app.api import UNREAD_MAX, CommandError, Line, LinkState, Person, RoomView
 from lanchat.i18n import _
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
@@ -90,9 +90,9 @@ class Chat:
             self._load_members()
 
     def _have_rooms(self, rooms: list[RoomView]) -> None:
-        self.model.rooms = {room.room: room for room in rooms}
+        self.model.take_rooms(rooms)
         self._settle()
-        self._changed(WindowPart.ROOMS | WindowPart.ROOM)
+        self._changed(WindowPart.ROOMS | WindowPart.ROOM | WindowPart.LINES)
 
     def _have_people(self, people: list[Person]) -> None:
         self.model.people = {person.user_id: person for person in people}
@@ -154,7 +154,7 @@ class Chat:
         view = self.model.room
         if around:
             self._reader.load_around(around)
-        elif view and view.unread > PAGE and view.read:
+        elif view and _starts_above(view):
             self._reader.load_around(view.read + 1, flash=False)
         else:
             self._reader.load_newest()
@@ -303,8 +303,21 @@ class Chat:
     def seen(self, room: int, seq: int) -> None:
         """The person has the window before them and message `seq` of a room is visible. Of the room that was open until
         now when another was chosen and is not drawn yet: nothing follows from that."""
-        view = self.model.room if room == self.model.current else None
-        if not seq or view is None or not view.joined or seq <= max(view.read, self._marked.get(view.room, 0)):
+        if room == self.model.current:
+            self._mark(room, seq)
+
+    def mark_read(self, room: int) -> None:
+        """The person wants nothing of a room to count as new; of the open one the line above what is new goes, too."""
+        view = self.model.rooms.get(room)
+        if view is not None:
+            self._mark(room, view.head)
+        if room == self.model.current:
+            self.model.fresh_after = None
+            self._changed(WindowPart.LINES)
+
+    def _mark(self, room: int, seq: int) -> None:
+        view = self.model.rooms.get(room)
+        if view is None or not view.joined or seq <= max(view.read, self._marked.get(view.room, 0)):
             return
         self._marked[view.room] = seq
         self.model.read_up_to(view.room, seq)
@@ -314,6 +327,28 @@ class Chat:
     def set_active(self, active: bool) -> None:
         """The person is at the computer, or has not touched it for a while."""
         self.dispatcher.ask(api.SetActivityCommand(active))
+
+    # The list of rooms
+
+    def pin(self, room: int) -> None:
+        """A room stands above the others from now on, or no longer."""
+        self.model.choices.pinned ^= {room}
+        self._changed(WindowPart.ROOMS)
+
+    def mute(self, room: int) -> None:
+        """What is new in a room asks for no attention from now on, or does again."""
+        self.model.choices.muted ^= {room}
+        self._changed(WindowPart.ROOMS)
+
+    def order_by_name(self, by_name: bool) -> None:
+        """The order of the rooms: by name, else by last activity."""
+        self.model.choices.by_name = by_name
+        self._changed(WindowPart.ROOMS)
+
+    def show_unread_only(self, only: bool) -> None:
+        """Leaves rooms without anything new out of the list, or shows all of them."""
+        self.model.choices.unread_only = only
+        self._changed(WindowPart.ROOMS)
 
     # Everything else
 
@@ -359,3 +394,9 @@ class Chat:
         self.dispatcher.close()
         if self._reader:
             self._reader.close()
+
+
+def _starts_above(room: RoomView) -> bool:
+    """Whether the first unread message is not among the newest lines. Of a room that was never read, and has more than
+    anybody will, the end is shown."""
+    return bool(room.unread) and room.head - room.read > PAGE and (room.read > 0 or room.unread < UNREAD_MAX)

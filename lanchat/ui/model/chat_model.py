@@ -3,7 +3,7 @@
 Events go in through `apply`, which says what has to be drawn again. Commands and their answers are chat.py's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from lanchat.protocol.codes import PresenceState
 from lanchat.ui.model.emoji_rows import with_recent
 from lanchat.ui.model.entries import Entry, EntryContext, arrange
 from lanchat.ui.model.parts import WindowPart
+from lanchat.ui.model.room_choices import RoomChoices
 from lanchat.ui.model.timeline import Timeline
 from lanchat.wording.problems import details_text
 
@@ -54,6 +55,7 @@ class ChatModel:
         self.current = 0
         self.timeline: Timeline | None = None
         self.drafts: dict[int, Draft] = {}
+        self.choices = RoomChoices()
         self.fresh_after: int | None = None
         self.flash = ""
         self.unfolded: set[str] = set()  # long messages of the open room that are shown whole
@@ -82,8 +84,9 @@ class ChatModel:
 
     @property
     def unread(self) -> int:
-        """Unread messages in all rooms."""
-        return sum(room.unread for room in self.rooms.values() if room.joined)
+        """Unread messages in all rooms that are not muted."""
+        muted = self.choices.muted
+        return sum(room.unread for room in self.rooms.values() if room.joined and room.room not in muted)
 
     def online_members(self) -> int:
         """How many members of the open room are at their computers, this person included; 0 while nobody can know."""
@@ -163,12 +166,30 @@ class ChatModel:
         return WindowPart.LINK | (WindowPart.LINES | WindowPart.ROOM if went else WindowPart.NONE)
 
     def _room_updated(self, room: RoomView) -> WindowPart:
-        before = self.rooms.get(room.room)
-        self.rooms[room.room] = room
+        before, line = self.rooms.get(room.room), self.fresh_after
+        self.rooms[room.room] = room = self._merged(room)
         if room.room != self.current:
             return WindowPart.ROOMS
         same = before is not None and _header(before) == _header(room)
-        return WindowPart.ROOMS if same else WindowPart.ROOMS | WindowPart.ROOM
+        moved = WindowPart.LINES if self.fresh_after != line else WindowPart.NONE
+        return moved | (WindowPart.ROOMS if same else WindowPart.ROOMS | WindowPart.ROOM)
+
+    def take_rooms(self, rooms: Iterable[RoomView]) -> None:
+        """These are all rooms now."""
+        self.rooms = {room.room: self._merged(room) for room in rooms}
+
+    def _merged(self, room: RoomView) -> RoomView:
+        """A room as the network tells it, with what was seen here and has not reached it yet. What was read on another
+        device stands above the line of the open room."""
+        before = self.rooms.get(room.room)
+        if before is None or room.read == before.read:
+            return room
+        if room.read < before.read:
+            unread = before.unread if room.head == before.head else room.unread
+            return replace(room, read=before.read, unread=unread)
+        if room.room == self.current and self.fresh_after is not None:
+            self.fresh_after = room.read if room.unread else None
+        return room
 
     def _line_event(self, event: api.Event) -> WindowPart:
         timeline = self.timeline
@@ -212,7 +233,9 @@ class ChatModel:
     def _arrived(self, timeline: Timeline, seq: int) -> None:
         if seq > timeline.last:
             self.missed += 1
-            if not self.focused and self.fresh_after is None:
+            # Everything above it was seen: a line from before would stand too high.
+            seen = self.room is not None and self.room.read >= seq - 1
+            if not self.focused and (self.fresh_after is None or seen):
                 self.fresh_after = seq - 1
 
     # What the person does

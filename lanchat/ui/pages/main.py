@@ -4,7 +4,7 @@ import tkinter as tk
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from lanchat.app.api import RoomView, Server
+from lanchat.app.api import Server
 from lanchat.core.policy import Policy
 from lanchat.ui import dialogs
 from lanchat.ui.about import open_about
@@ -97,10 +97,6 @@ class MainPage:
             Action.NEW_ROOM: lambda: dialogs.new_room(tools, chat),
             Action.JOIN_ROOM: lambda: dialogs.join_room(tools, chat),
             Action.PEOPLE_PANEL: self._toggle_people,
-            Action.ROOM_DETAILS: lambda: self._about_room(dialogs.room_details),
-            Action.LEAVE_ROOM: lambda: self._about_room(dialogs.leave_room),
-            Action.ARCHIVE_ROOM: lambda: self._about_room(dialogs.archive_room),
-            Action.DELETE_ROOM: lambda: self._about_room(dialogs.delete_room),
             Action.SHORTCUTS: lambda: dialogs.shortcuts(tools, chat),
             Action.LARGER: lambda: shell.resize_text(1),
             Action.SMALLER: lambda: shell.resize_text(-1),
@@ -125,10 +121,6 @@ class MainPage:
     def _administer(self) -> None:
         if self._administration is None or not self._administration.lift():
             self._administration = dialogs.administration(self._tools, self._chat)
-
-    def _about_room(self, dialog: Callable[[Toolkit, Chat, RoomView], None]) -> None:
-        if self._chat.model.room:
-            dialog(self._tools, self._chat, self._chat.model.room)
 
     # Keys
 
@@ -204,7 +196,7 @@ class MainPage:
             return
         here = rooms.index(model.current) if model.current in rooms else -1
         order = [(here + step * distance) % len(rooms) for distance in range(1, len(rooms) + 1)]
-        chosen = [index for index in order if rows[index].badge] if unread else order
+        chosen = [index for index in order if rows[index].loud] if unread else order
         if chosen:
             self._chat.open_room(rooms[chosen[0]])
 

@@ -18,6 +18,7 @@ from lanchat.protocol.limits import BODY_CHARACTERS_MAX
 from lanchat.store.settings import GEOMETRY, LAST_ROOMS, T, fits
 from lanchat.ui.kit.fonts import SIZES
 from lanchat.ui.kit.theme import PALETTES
+from lanchat.ui.model.room_choices import RoomChoices, choices_from
 from lanchat.ui.settings.place import GEOMETRY_PATTERN
 from lanchat.wording.problems import details_text
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _MAXIMISED = "maximised"
 _RECENT_EMOJI = "recent_emoji"
+_BY_NAME = "rooms_by_name"
 _DRAFTS = "drafts_"
+_CHOICES = "room_choices_"
 # Rooms with an unsent text, and the octets of these texts, for each account: the newest stay. Settings that are longer
 # than 1 MiB would not be read again.
 _DRAFTS_MAX = 100
@@ -43,9 +46,15 @@ _TYPES: dict[str, Any] = {
     TEXT_SIZE: Annotated[int, Meta(ge=SIZES[0], le=SIZES[-1])],
     _MAXIMISED: bool,
     _RECENT_EMOJI: Annotated[str, Meta(max_length=1024)],
+    _BY_NAME: bool,
 }
 # Of tables: the type of one entry with its name. Each is judged by itself.
-_ENTRIES: dict[str, Any] = {LAST_ROOMS: dict[str, U63], _DRAFTS: dict[_DraftRoom, _Draft]}
+_Choice = Annotated[str, Meta(pattern=r"^(pinned|muted|pinned muted)?\Z")]
+_ENTRIES: dict[str, Any] = {
+    LAST_ROOMS: dict[str, U63],
+    _DRAFTS: dict[_DraftRoom, _Draft],
+    _CHOICES: dict[_DraftRoom, _Choice],
+}
 
 
 class WindowSettings:
@@ -173,6 +182,24 @@ class WindowSettings:
         if gone or kept:
             self._set(self._drafts_key(user), gone | kept)
 
+    def room_choices(self, user: int) -> RoomChoices:
+        """What an account chose for its list of rooms."""
+        kept = self._settings.get(self._choices_key(user), dict[str, str]())
+        usable = {int(room): text for room, text in kept.items() if fits({room: text}, _ENTRIES[_CHOICES])}
+        return choices_from(usable, by_name=self._get(_BY_NAME, False))
+
+    def keep_room_choices(self, user: int, choices: RoomChoices) -> None:
+        """Remembers them; `user` 0: nothing changes."""
+        if user:
+            gone = {str(room): "" for room in self.room_choices(user).noted()}
+            kept = gone | {str(room): text for room, text in choices.noted().items()}
+            if kept:
+                self._set(self._choices_key(user), kept)
+            self._set(_BY_NAME, choices.by_name)
+
+    def _choices_key(self, user: int) -> str:
+        return f"{_CHOICES}{self._log().hex()}_{user}"
+
     def _drafts_key(self, user: int) -> str:
         return f"{_DRAFTS}{self._log().hex()}_{user}"
 
@@ -193,7 +220,8 @@ def _newest(drafts: Mapping[int, str]) -> list[tuple[int, str]]:
 
 def _is_usable(key: str, value: object, entry: str | None) -> bool:
     """Whether a setting can be used, or one `entry` of a table of them. Settings of others can."""
-    entries = _ENTRIES.get(_DRAFTS if key.startswith(_DRAFTS) else key)
+    kind = next((prefix for prefix in (_DRAFTS, _CHOICES) if key.startswith(prefix)), key)
+    entries = _ENTRIES.get(kind)
     if entry is None:
         return isinstance(value, dict) if entries else fits(value, _TYPES.get(key, Any))
     return entries is None or fits({entry: value}, entries)
