@@ -8,6 +8,7 @@ records and the reading position, whichever of the two comes first.
 import itertools
 from collections.abc import Iterable
 from heapq import merge
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -28,13 +29,22 @@ REFUSED_MAX = 100
 _REPLY_CHARACTERS = 200
 
 
+class MemberPlace(NamedTuple):
+    """How far a member has received and read a room; `joined_ms`: since when they are one."""
+
+    received: int = 0
+    read: int = 0
+    joined_ms: int = 0
+
+
 class RoomInfo(msgspec.Struct):
-    """What is known of one room beside its records. `cursors`: user to (received, read), None until they were asked
-    for. `members`: user ids, None until they were asked for."""
+    """What is known of one room beside its records. `cursors`: by user, None until they were asked for; `listed`: they
+    are those of all members. `members`: user ids, None until they were asked for."""
 
     fold: RoomFold
     last: FoldedText | None
-    cursors: dict[int, tuple[int, int]] | None = None
+    cursors: dict[int, MemberPlace] | None = None
+    listed: bool = False
     members: tuple[int, ...] | None = None
     refused: dict[str, Line] = {}
 
@@ -110,14 +120,17 @@ class RoomBook:
         """How far members are; kept once the whole list was asked for."""
         state = self.state(room)
         if all_of_them:
-            state.cursors = {}
+            state.cursors, state.listed = {}, True
         if state.cursors is None:
             return
         for cursor in cursors:
-            if cursor.user not in state.cursors and len(state.cursors) >= self._core.config.users_max:
+            known = state.cursors.get(cursor.user)
+            if known is None and len(state.cursors) >= self._core.config.users_max:
                 continue
-            received, read = state.cursors.get(cursor.user, (0, 0))
-            state.cursors[cursor.user] = (max(received, cursor.received), max(read, cursor.read))
+            # Somebody of whom no list told became a member after it.
+            received, read, joined_ms = known or MemberPlace(joined_ms=0 if all_of_them else _after_all(state))
+            place = MemberPlace(max(received, cursor.received), max(read, cursor.read), cursor.joined_ms or joined_ms)
+            state.cursors[cursor.user] = place
 
     def members_changed(self, room: int, joined: Iterable[int], left: Iterable[int]) -> None:
         """The server told of new and of former members. Of a room that was not looked at nothing is kept. The read
@@ -131,6 +144,9 @@ class RoomBook:
             state.members = tuple(itertools.islice(dict.fromkeys([*stayed, *joined]), self._core.config.users_max))
         for user in gone:
             (state.cursors or {}).pop(user, None)
+        if state.listed:
+            new = [MemberCursor(user, 0, 0) for user in joined]
+            self.note_cursors(room, new, all_of_them=False)
 
     def refused(self, key: MessageKey, item: OutboxItem | None, code: int) -> None:
         """One's own message was refused; a text stays on the screen."""
@@ -253,15 +269,21 @@ class RoomBook:
         return replace(line, reply_to=header.ref, reply_text=text, reply_author=self.display_name(target))
 
     def _with_receipts(self, line: Line) -> Line:
+        """Of those who were members when the message was stored: who comes later is not waited for."""
         room = self._core.directory.rooms.get(line.room)
         others = max(0, room.members - 1) if room is not None else 0
-        cursors = self.state(line.room).cursors
-        if not cursors or line.seq is None:
+        state = self.state(line.room)
+        if not state.listed or not state.cursors or line.seq is None:
             return replace(line, members=others)
-        places = [place for user, place in cursors.items() if user != line.author]
-        received = sum(1 for place in places if place[0] >= line.seq)
-        read = sum(1 for place in places if place[1] >= line.seq)
-        return replace(line, members=others, received=received, read=read)
+        stored_ms = round(line.stored_at * 1000)
+        places = [
+            place
+            for user, place in state.cursors.items()
+            if user != line.author and (place.joined_ms <= stored_ms or not stored_ms)
+        ]
+        received = sum(1 for place in places if place.received >= line.seq)
+        read = sum(1 for place in places if place.read >= line.seq)
+        return replace(line, members=len(places), received=received, read=read)
 
     def waiting_line(self, item: OutboxItem, seq: int | None = None) -> Line:
         """One's own text that is not in the local copy of the log yet."""
@@ -322,6 +344,11 @@ class RoomBook:
             *(line for line in fresh if line.seq is not None and line.seq > cursor),
             *merge(state.refused.values(), waiting, key=lambda line: line.sent_at),
         ]
+
+
+def _after_all(state: RoomInfo) -> int:
+    """A time later than that of all texts of the room that are here."""
+    return state.last.stored_ms + 1 if state.last is not None else 0
 
 
 def numbered(name: str, number: int) -> str:

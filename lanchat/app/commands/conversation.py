@@ -10,6 +10,7 @@ from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind, Line
 from lanchat.app.command_errors import not_all_loaded, undecided, unsendable
 from lanchat.app.commands.rooms import joined_room, room_members
+from lanchat.app.rooms import MemberPlace
 from lanchat.core.core import message_id
 from lanchat.core.ports import OutboxItem
 from lanchat.core.session.states import LinkState
@@ -255,21 +256,24 @@ async def set_activity(client: "ClientState", command: api.SetActivityCommand) -
 
 
 async def receipts(client: "ClientState", command: api.ReceiptsCommand) -> list[api.MemberReceipt]:
-    """Read marks are asked for each time. Raises CommandError REFUSED for a number above the newest message, OFFLINE
-    without the server."""
+    """Of those who were members when the message was stored. Read marks are asked for each time. Raises CommandError
+    REFUSED for a number above the newest message, OFFLINE without the server."""
     member = client.logged_in()
     members = await room_members(member, command.room)
     span = member.store.span(command.room)
     if member.core.state is LinkState.LIVE and command.seq > (span.cursor if span else 0):
         raise CommandError(ErrorKind.REFUSED, wire.Code.NO_SUCH_TARGET)
     await member.learn_cursors(command.room)
-    cursors = member.book.state(command.room).cursors or {}
+    state = member.book.state(command.room)
+    cursors, text = state.cursors or {}, state.fold.folded(command.seq)
     found = []
     for user_id in members:
         user = member.core.directory.users.get(user_id)
         if user is None or user_id == member.core.user:
             continue
-        received, read = cursors.get(user_id, (0, 0))
+        received, read, joined_ms = cursors.get(user_id, MemberPlace())
+        if text is not None and joined_ms > text.stored_ms:
+            continue
         person = member.book.person(user, connected=True)
         found.append(
             api.MemberReceipt(user_id, person.name, person.display_name, received >= command.seq, read >= command.seq)

@@ -177,11 +177,13 @@ class Pong(_Frame, frozen=True, tag=21):
 
 
 class MemberCursor(msgspec.Struct, array_like=True, frozen=True):
-    """How far one member has received and read a room."""
+    """How far one member has received and read a room. `joined_ms`: since when they are a member, told in lists alone;
+    0: not told. What was stored before is not theirs to receive."""
 
     user: Positive
     received: U63
     read: U63
+    joined_ms: U63 = 0
 
 
 class RoomCursors(_Frame, frozen=True, tag=22):

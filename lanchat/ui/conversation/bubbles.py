@@ -205,6 +205,8 @@ def _meta(sheet: Sheet, line: Line) -> None:
         text = _("edited {clock}").format(clock=text)
     if line.imported:
         text = _("imported, {clock}").format(clock=text)
+    if count := words.readers(line):
+        text = f"{count} · {text}"
     tick = _tick(line, kit, sheet.skin)
     width = kit.measure(Font.SMALL, text) + (px(4 + 16) if tick else 0)
     height = kit.height[Font.SMALL]
@@ -227,7 +229,7 @@ def _meta(sheet: Sheet, line: Line) -> None:
 
 
 def _tick(line: Line, kit: LayoutContext, skin: Skin) -> tuple[str, str] | None:
-    """Glyph and colour: clock, one tick, two ticks (received by all), two bright ticks (read by all)."""
+    """Glyph and colour: clock, one tick, two ticks (received by all), a filled one (read by all)."""
     if not line.mine or line.deleted:
         return None
     if line.refused is not None:
@@ -235,7 +237,7 @@ def _tick(line: Line, kit: LayoutContext, skin: Skin) -> tuple[str, str] | None:
     if line.seq is None:
         return "clock", skin.muted
     if line.members and line.read >= line.members:
-        return "check2-all", skin.text if skin.ground == kit.palette.flash else kit.palette.tick_read
+        return "check-circle-fill", skin.text if skin.ground == kit.palette.flash else kit.palette.tick_read
     if line.members and line.received >= line.members:
         return "check2-all", skin.muted
     return "check2", skin.muted

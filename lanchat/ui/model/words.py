@@ -9,6 +9,8 @@ from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
 from lanchat.ui.model.today import local
 from lanchat.wording.problems import details_text
 
+# From so many others on it is told how many of them have read a message.
+LARGE_ROOM = 20
 # So far may the clocks of two computers be apart without being spoken of.
 MINUTES_APART = 60
 
@@ -216,6 +218,12 @@ def members(count: int, online: int = 0) -> str:
     """How many are in a room, and how many of them are online when somebody is."""
     people = ngettext("{n} member", "{n} members", count).format(n=count)
     return _("{members} · {n} online").format(members=people, n=online) if online else people
+
+
+def readers(line: Line) -> str:
+    """How many have read an own message in a large room, as long as some have and some have not; else empty."""
+    some = line.mine and not line.deleted and 0 < line.read < line.members
+    return _("{n} of {all}").format(n=line.read, all=line.members) if some and line.members >= LARGE_ROOM else ""
 
 
 def ticks(line: Line) -> str:

@@ -28,8 +28,9 @@ class ReceiptCollector:
         return (row.received, row.read) if row else (0, 0)
 
     def member_cursor(self, room: int, user: int) -> MemberCursor:
-        """A member's cursor as others are told it."""
-        return MemberCursor(user, *self.cursor(room, user))
+        """A member's cursor as others are told it in a list."""
+        row = self._directory.membership(room, user)
+        return MemberCursor(user, *self.cursor(room, user), row.joined_ms if row else 0)
 
     def advance(self, user: int, cursor: Cursor, head: int, now: float) -> None:
         """A member says how far it is; never beyond the head."""

@@ -39,11 +39,16 @@ def test_read_mark_stops_at_the_head_and_implies_receipt(receipts: ReceiptCollec
 
 def test_all_members_of_a_room_are_listed(receipts: ReceiptCollector) -> None:
     receipts.advance(3, Cursor(GENERAL, 4, 2), HEAD, 1.0)
-    assert [receipts.member_cursor(GENERAL, user) for user in (1, 2, 3)] == [
-        MemberCursor(1, 0, 0),
-        MemberCursor(2, 0, 0),
-        MemberCursor(3, 4, 2),
-    ]
+    listed = [receipts.member_cursor(GENERAL, user) for user in (1, 2, 3)]
+    assert [(cursor.user, cursor.received, cursor.read) for cursor in listed] == [(1, 0, 0), (2, 0, 0), (3, 4, 2)]
+
+
+def test_list_tells_since_when_somebody_is_a_member(receipts: ReceiptCollector) -> None:
+    row = receipts._directory.membership(GENERAL, 2)
+    assert row is not None
+    assert receipts.member_cursor(GENERAL, 2).joined_ms == row.joined_ms
+    receipts.advance(2, Cursor(GENERAL, 1, 1), HEAD, 1.0)
+    assert receipts.due(9.0) == {GENERAL: [MemberCursor(2, 1, 1)]}  # live ones are small
 
 
 def test_unchanged_read_mark_is_not_sent(receipts: ReceiptCollector) -> None:
