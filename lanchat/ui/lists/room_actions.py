@@ -19,9 +19,9 @@ def _do(tools: Toolkit, chat: Chat, room: RoomView, action: RoomAction) -> None:
         case RoomAction.READ:
             chat.mark_read(room.room)
         case RoomAction.PIN:
-            chat.pin(room.room)
+            chat.listing.pin(room.room)
         case RoomAction.MUTE:
-            chat.mute(room.room)
+            chat.listing.mute(room.room)
         case RoomAction.DETAILS:
             dialogs.room_details(tools, chat, room)
         case RoomAction.LEAVE:

@@ -152,13 +152,13 @@ class _Chips:
             row,
             "sort-down",
             _("Order of the rooms"),
-            lambda: below(tools, order, menus.order_menu(chat.model.choices.by_name, chat.order_by_name)),
+            lambda: below(tools, order, menus.order_menu(chat.model.choices.by_name, chat.listing.order_by_name)),
             ControlStyle.QUIET_SIDE,
         )
         order.pack(side="right")
-        self._all = tools.button(row, _("All"), lambda: chat.show_unread_only(False), ControlStyle.PLAIN_SIDE)
+        self._all = tools.button(row, _("All"), lambda: chat.listing.show_unread_only(False), ControlStyle.PLAIN_SIDE)
         self._all.pack(side="left")
-        self._unread = tools.button(row, "", lambda: chat.show_unread_only(True), ControlStyle.QUIET_SIDE)
+        self._unread = tools.button(row, "", lambda: chat.listing.show_unread_only(True), ControlStyle.QUIET_SIDE)
         self._unread.pack(side="left")
 
     def show(self) -> None:

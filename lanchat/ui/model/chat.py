@@ -16,6 +16,7 @@ from lanchat.ui.model.chat_model import WAITING_AFTER, ChatModel, Draft
 from lanchat.ui.model.engine import CommandDispatcher, Failed
 from lanchat.ui.model.parts import WindowPart
 from lanchat.ui.model.reader import Changed, Later, RoomReader
+from lanchat.ui.model.room_choices import RoomListing
 from lanchat.ui.model.timeline import PAGE
 from lanchat.wording.problems import error_text
 
@@ -30,6 +31,7 @@ class Chat:
     ) -> None:
         """`new_dispatcher` makes the dispatcher of the account here, and one for each room when it is opened."""
         self.model = model
+        self.listing = RoomListing(model, changed)
         self.dispatcher = new_dispatcher()  # for everything that belongs to the account
         self._reader: RoomReader | None = None
         self._new_dispatcher = new_dispatcher
@@ -327,28 +329,6 @@ class Chat:
     def set_active(self, active: bool) -> None:
         """The person is at the computer, or has not touched it for a while."""
         self.dispatcher.ask(api.SetActivityCommand(active))
-
-    # The list of rooms
-
-    def pin(self, room: int) -> None:
-        """A room stands above the others from now on, or no longer."""
-        self.model.choices.pinned ^= {room}
-        self._changed(WindowPart.ROOMS)
-
-    def mute(self, room: int) -> None:
-        """What is new in a room asks for no attention from now on, or does again."""
-        self.model.choices.muted ^= {room}
-        self._changed(WindowPart.ROOMS)
-
-    def order_by_name(self, by_name: bool) -> None:
-        """The order of the rooms: by name, else by last activity."""
-        self.model.choices.by_name = by_name
-        self._changed(WindowPart.ROOMS)
-
-    def show_unread_only(self, only: bool) -> None:
-        """Leaves rooms without anything new out of the list, or shows all of them."""
-        self.model.choices.unread_only = only
-        self._changed(WindowPart.ROOMS)
 
     # Everything else
 

@@ -1,6 +1,11 @@
 """What a person chose for the list of rooms: what stands above, what stays quiet, the order. Pure."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import msgspec
+
+from lanchat.ui.model.parts import WindowPart
 
 
 class RoomChoices(msgspec.Struct):
@@ -24,3 +29,38 @@ def choices_from(noted: dict[int, str], *, by_name: bool) -> RoomChoices:
     pinned = {room for room, text in noted.items() if "pinned" in text.split()}
     muted = {room for room, text in noted.items() if "muted" in text.split()}
     return RoomChoices(pinned, muted, by_name)
+
+
+class HasChoices(Protocol):
+    """What keeps the choices of the account that is logged in."""
+
+    choices: RoomChoices
+
+
+class RoomListing:
+    """Changes the choices of `model`; `changed` is told what to draw."""
+
+    def __init__(self, model: HasChoices, changed: Callable[[WindowPart], None]) -> None:
+        """Nothing changes."""
+        self._model = model
+        self._changed = changed
+
+    def pin(self, room: int) -> None:
+        """A room stands above the others from now on, or no longer."""
+        self._model.choices.pinned ^= {room}
+        self._changed(WindowPart.ROOMS)
+
+    def mute(self, room: int) -> None:
+        """What is new in a room asks for no attention from now on, or does again."""
+        self._model.choices.muted ^= {room}
+        self._changed(WindowPart.ROOMS)
+
+    def order_by_name(self, by_name: bool) -> None:
+        """The order of the rooms: by name, else by last activity."""
+        self._model.choices.by_name = by_name
+        self._changed(WindowPart.ROOMS)
+
+    def show_unread_only(self, only: bool) -> None:
+        """Leaves rooms without anything new out of the list, or shows all of them."""
+        self._model.choices.unread_only = only
+        self._changed(WindowPart.ROOMS)

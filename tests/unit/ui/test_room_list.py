@@ -57,18 +57,18 @@ def test_rooms_and_conversations_stand_by_last_activity(workbench: Workbench) ->
 
 
 def test_order_of_names_is_a_choice(workbench: Workbench) -> None:
-    workbench.chat.order_by_name(True)
+    workbench.chat.listing.order_by_name(True)
     assert titles(workbench) == ["general", "ops", "random", "разработка"]
-    workbench.chat.order_by_name(False)
+    workbench.chat.listing.order_by_name(False)
     assert titles(workbench)[0] == "разработка"
 
 
 def test_pinned_rooms_stand_first_and_archived_ones_last(workbench: Workbench) -> None:
-    workbench.chat.pin(3)
-    workbench.chat.pin(1)
+    workbench.chat.listing.pin(3)
+    workbench.chat.listing.pin(1)
     assert titles(workbench) == ["random", "general", "разработка", "ops"]
     assert row(workbench, 3).marks == ("pin-angle-fill",)
-    workbench.chat.pin(1)
+    workbench.chat.listing.pin(1)
     change(workbench, 2, archived=True)
     assert titles(workbench) == ["random", "ops", "general", "Archived", "разработка"]
 
@@ -77,11 +77,11 @@ def test_muted_room_asks_for_no_attention(workbench: Workbench) -> None:
     change(workbench, 2, unread=5)
     assert row(workbench, 2).loud
     unread = workbench.model.unread
-    workbench.chat.mute(2)
+    workbench.chat.listing.mute(2)
     quiet = row(workbench, 2)
     assert (quiet.badge, quiet.loud, quiet.strong, quiet.marks) == (5, False, False, ("bell-slash",))
     assert workbench.model.unread == unread - 5
-    workbench.chat.mute(2)
+    workbench.chat.listing.mute(2)
     assert row(workbench, 2).loud
 
 
@@ -92,13 +92,13 @@ def test_private_rooms_have_a_lock(workbench: Workbench) -> None:
 
 def test_unread_filter_shows_unread_rooms_and_the_open_one(workbench: Workbench) -> None:
     change(workbench, 4, unread=2)
-    workbench.chat.show_unread_only(True)
+    workbench.chat.listing.show_unread_only(True)
     assert titles(workbench) == ["ops", "random", "general"]  # the fake world has something unread in random
     workbench.chat.open_room(4)
     workbench.run()
     change(workbench, 4, unread=0)
     assert titles(workbench) == ["ops", "random"]
-    workbench.chat.show_unread_only(False)
+    workbench.chat.listing.show_unread_only(False)
     assert len(titles(workbench)) == 4
 
 
