@@ -33,17 +33,10 @@ def pane(window: UiWindow) -> Seen:
     return max(canvases, key=lambda seen: seen.width * seen.height)
 
 
-def folded(window: UiWindow) -> list[Seen]:
-    return sorted((seen for seen in window.probe.seen("item") if seen.text == "Show all"), key=lambda seen: seen.y)
-
-
 def test_end_of_a_long_message_stays_in_view_at_another_size(window: UiWindow) -> None:
     resize(window, 1200, 500)
-    window.send("!say bob " + "word " * 400 + "finis")
+    window.send("!say bob " + "word " * 110 + "finis")
     window.see("Bob Lee: word word")
-    window.keys("ctrl+End")
-    wait_until(lambda: folded(window), 10, "the message is folded")
-    window.click_at(folded(window)[-1])
     window.keys("ctrl+End")
     window.see("finis", "item")
     for width, height in ((640, 880), (1200, 500), (600, 480), (1000, 880), (560, 890)):
