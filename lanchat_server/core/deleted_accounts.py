@@ -4,6 +4,7 @@ from lanchat.protocol.codes import Role, RoomKind
 from lanchat_server.core.accounts import remove_member, update_user
 from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import DELETED_HASH
 from lanchat_server.core.ports import Transaction
 
 
@@ -16,7 +17,7 @@ def delete_account(tx: Transaction, directory: Directory, user_id: int) -> Direc
         tx,
         directory,
         user_id,
-        password_hash="",
+        password_hash=DELETED_HASH,
         display_name=user.name,
         email="",
         role=Role.MEMBER,

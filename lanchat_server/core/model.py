@@ -87,9 +87,13 @@ class IndexProgress(NamedTuple):
     total: int
 
 
+# In place of a password hash: no password has it.
+DELETED_HASH = "-"
+
+
 class UserRow(msgspec.Struct, frozen=True):
     """An account. `pending_email`: an address that takes the place of `email` at `email_from_ms`; empty: none.
-    `number`: of its present statement (core/statements.py). `password_hash` empty: it was deleted."""
+    `number`: of its present statement (core/statements.py). `password_hash` DELETED_HASH: it was deleted."""
 
     id: int
     name: str
@@ -107,7 +111,7 @@ class UserRow(msgspec.Struct, frozen=True):
     @property
     def deleted(self) -> bool:
         """Whether only the name is left, for messages."""
-        return not self.password_hash
+        return self.password_hash == DELETED_HASH
 
 
 class DeviceRow(msgspec.Struct, frozen=True):

@@ -52,6 +52,18 @@ def test_only_given_fields_change(store: SqlStore) -> None:
     assert rooms(store)[before.id] == replace(before, history=HistoryPolicy.SINCE_JOINING, archived=True)
 
 
+def test_renamed_room_frees_its_name_and_takes_another(store: SqlStore) -> None:
+    before = general(store)
+    with store.transaction() as tx:
+        tx.add_room(room(store, 5, "lounge"))
+        with pytest.raises(KeyError):
+            tx.update_room(before.id, name="LOUNGE")
+        tx.update_room(before.id, name="General")
+        tx.update_room(before.id, name="lobby")
+        tx.add_room(room(store, 6, "general"))
+    assert {row.id: row.name for row in rooms(store).values()} == {before.id: "lobby", 5: "lounge", 6: "general"}
+
+
 def test_members_join_leave_and_rejoin(store: SqlStore) -> None:
     lobby = general(store).id
     anna, boris = (row.id for row in added(store, "Anna", "Boris"))
