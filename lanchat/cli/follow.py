@@ -51,6 +51,9 @@ class FollowView(Protocol):
     def waits(self, event: api.LineDelayed) -> None:
         """The server has no room for a message that was shown as not stored yet."""
 
+    def room_updated(self, room: api.RoomView) -> None:
+        """What is known of some room changed, perhaps what is unread there."""
+
     def unwritable(self, text: str) -> None:
         """Why what comes cannot be stored on this computer."""
 
@@ -69,6 +72,7 @@ class Follower:
         self._pending: set[str] = set()
         self._shown: dict[str, None] = {}  # ids, oldest first
         self._early: deque[api.Event] = deque()  # came before the history was there
+        self._switching = False
         self._complete_head: int | None = None
         self._live_said = False
         self._last_state: tuple[str, int] | None = None
@@ -79,6 +83,11 @@ class Follower:
         """The room's number; only after `start`."""
         assert self._room
         return self._room.room
+
+    @property
+    def ready(self) -> bool:
+        """Whether `start` has found the room."""
+        return self._room is not None
 
     async def start(self, view: FollowView) -> None:
         """Connect, show states meanwhile, then the history and, when the room is complete, the mark. Raises
@@ -100,7 +109,33 @@ class Follower:
     async def follow(self, view: FollowView) -> None:
         """Show what comes, for ever. Raises CliError when the person is no longer in the room or let in."""
         while True:
-            self._handle(view, await self.session.events.get())
+            event = await self.session.events.get()
+            if self._switching:
+                self._early.append(event)
+            else:
+                self._handle(view, event)
+
+    async def switch(self, view: FollowView, name: str) -> None:
+        """Goes on with another room: its history, then what comes; what comes meanwhile is shown after the history.
+        Raises CommandError, CliError; then the room is the same as before."""
+        room = await self.session.room(name)
+        self._switching = True
+        try:
+            # Asked before the history is read, as at the start.
+            complete = self.session.live_heads.get(room.room)
+            lines = await newest_lines(self.session, room.room, self._history)
+            if not self._people_of(room):
+                self.people = await self.session.people()
+            self._room, self.name = room, room_name(room, self.people)
+            self.head, self._complete_head, self._live_said = 0, complete, False
+            self._show_history(view, lines)
+        finally:
+            self._switching = False
+            while self._early:
+                self._handle(view, self._early.popleft())
+
+    def _people_of(self, room: api.RoomView) -> bool:
+        return not room.partner or room.partner in self.people
 
     def catch_up(self, view: FollowView) -> None:
         """Show what has come already."""
@@ -170,6 +205,8 @@ class Follower:
                 self._pending.discard(id)
             case api.LineDelayed(id, room) if room == self.room and id in self._pending and not event.again:
                 view.waits(event)
+            case api.RoomUpdated(room_view):
+                view.room_updated(room_view)
             case api.RoomLive(room, head) if room == self.room:
                 self.head = max(self.head, head)
                 self._report_live(view)

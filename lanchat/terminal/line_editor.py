@@ -22,6 +22,13 @@ _STYLE = re.compile("\x1b\\[[0-9;]*m")
 _WORD = re.compile(r"\w+")
 
 
+def _common(words: list[str]) -> str:
+    """What all words begin with."""
+    first, last = min(words), max(words)
+    end = next((place for place, char in enumerate(first) if last[place : place + 1] != char), len(first))
+    return first[:end]
+
+
 class LineDisplay(NamedTuple):
     """The rows that show a line, and the cursor in them, both from 0."""
 
@@ -78,12 +85,19 @@ def _cursor(rows: list[str], column: int, width: int, char: str) -> tuple[int, i
     return len(rows) - 1, min(column, width - 1) if char == "\n" else column
 
 
+# What the end of a text may become: how many characters it takes the place of, and the words.
+Complete = Callable[[str], tuple[int, list[str]]]
+
+
 class LineEditor:
     """`feed` takes what the terminal sent. `text` is the line, the cursor stands before its character at `point`;
     `ended`: Ctrl-D was typed on an empty line."""
 
-    def __init__(self) -> None:
-        """Begins with an empty line and no history."""
+    def __init__(self, complete: Complete | None = None) -> None:
+        """Begins with an empty line and no history. `complete`: what Tab does; without it, and where it has nothing,
+        Tab is a character."""
+        self._complete = complete
+        self._choices: list[str] = []
         self.text = ""
         self.point = 0
         self.ended = False
@@ -116,7 +130,7 @@ class LineEditor:
             "\x0b": lambda: self._kill(self.point, self._line_end()),
             "\x15": lambda: self._kill(self._line_start(), self.point),
             "\x19": lambda: self._insert(self._killed),
-            "\t": lambda: self._insert("\t"),
+            "\t": self._tab,
         }
 
     def feed(self, octets: bytes) -> list[str]:
@@ -168,6 +182,25 @@ class LineEditor:
         text = text[: TEXT_MAX - len(self.text)]
         self.text = self.text[: self.point] + text + self.text[self.point :]
         self.point += len(text)
+
+    def _tab(self) -> None:
+        """Completes as far as it is certain; when nothing more is, the words are offered."""
+        length, words = self._complete(self.text[: self.point]) if self._complete else (0, [])
+        if not words:
+            self._insert("\t")
+            return
+        common = _common(words)
+        if len(words) > 1 and len(common) <= length:
+            self._choices = words
+            return
+        self.text = self.text[: self.point - length] + self.text[self.point :]
+        self.point -= length
+        self._insert(common)
+
+    def take_choices(self) -> str:
+        """The words that Tab left open, in one line, once; empty for none."""
+        choices, self._choices = self._choices, []
+        return "  ".join(word.strip() for word in choices)
 
     def _go(self, point: int) -> None:
         self.point = point

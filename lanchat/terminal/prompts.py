@@ -23,7 +23,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.cleaning import SURROGATE, clean_breaks, decode_text_untrusted
 from lanchat.protocol.text.names import password_form
 from lanchat.terminal.exits import FAILED, USAGE, CliError
-from lanchat.terminal.line_editor import LineDisplay, LineEditor, picture, rows_of
+from lanchat.terminal.line_editor import Complete, LineDisplay, LineEditor, picture, rows_of
 
 PASSWORD_VARIABLE = "LANCHAT_PASSWORD"  # noqa: S105 - the name of a variable
 NEW_PASSWORD_VARIABLE = "LANCHAT_NEW_PASSWORD"  # noqa: S105 - the name of a variable
@@ -185,12 +185,12 @@ class TypedLines:
 
     PROMPT = "> "
 
-    def __init__(self, printed: deque[str]) -> None:
-        """`printed`: the newest lines on the screen, kept by whoever prints."""
+    def __init__(self, printed: deque[str], complete: Complete | None = None) -> None:
+        """`printed`: the newest lines on the screen, kept by whoever prints. `complete`: what Tab does."""
         self._lines: asyncio.Queue[str | ProtocolError | UnreadableInput | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         edits = sys.platform != "win32" and has_terminal()
-        self._typing = Typing(self.PROMPT, self._take, printed) if edits else None
+        self._typing = Typing(self.PROMPT, self._take, printed, complete) if edits else None
         if self._typing is None:
             threading.Thread(target=self._read, daemon=True).start()
 
@@ -252,11 +252,18 @@ class Typing:
     terminals move what they show each in another way, so all of the screen is drawn anew then.
     """
 
-    def __init__(self, prompt: str, take: Callable[[str | None], None], printed: deque[str]) -> None:
-        """Takes over the terminal until `close`. `printed`: the newest lines on the screen; typed lines are added."""
+    def __init__(
+        self,
+        prompt: str,
+        take: Callable[[str | None], None],
+        printed: deque[str],
+        complete: Complete | None = None,
+    ) -> None:
+        """Takes over the terminal until `close`. `printed`: the newest lines on the screen; typed lines are added, and
+        what Tab may become by `complete`."""
         self._prompt = prompt
         self._take = take
-        self._editor = LineEditor()
+        self._editor = LineEditor(complete)
         self._picture = LineDisplay([""], 0, 0)
         self._printed = printed
         self._before: list[Any] | None = None
@@ -333,7 +340,9 @@ class Typing:
         if not octets or self._editor.ended:
             self._loop.remove_reader(0)
             self._take(None)
-        self._write(self.above("".join(f"{self._prompt}{line}\n" for line in lines)))
+        if choices := self._editor.take_choices():
+            self._printed.append(choices)
+        self._write(self.above("".join(f"{self._prompt}{line}\n" for line in lines) + (f"{choices}\n" * bool(choices))))
 
     # The terminal's modes, and being stopped
 

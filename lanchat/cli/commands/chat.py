@@ -5,6 +5,7 @@ when the server is away. A line that begins with a slash is a command, `//` send
 """
 
 import asyncio
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,9 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from lanchat.app import api
+from lanchat.cli.commands.chat_rooms import ChatRooms
 from lanchat.cli.commands.listen import EventView
+from lanchat.cli.completion import Completer
 from lanchat.cli.exit_codes import code_of
 from lanchat.cli.follow import Follower
 from lanchat.cli.lines import person_text
@@ -75,6 +78,8 @@ class ConversationView(EventView):
         """`held_back`: lines of one's own that have no number yet and were not shown, by id, oldest first."""
         super().__init__(follower, output)
         self.held_back: dict[str, api.Line] = {}
+        self.updated: Callable[[api.RoomView], None] = lambda room: None
+        self.seen: Callable[[int], None] = lambda seq: None  # gets the number of each message that was shown
         self._away = False
 
     def state(self, event: api.StateChanged) -> None:
@@ -93,6 +98,11 @@ class ConversationView(EventView):
             self.held_back[line.id] = line
         else:
             super().message(line)
+            self.seen(line.seq or 0)
+
+    def room_updated(self, room: api.RoomView) -> None:
+        """Says when something is unread in another room."""
+        self.updated(room)
 
     def stored(self, id: str, seq: int) -> None:
         """Shows a line that is held back, now with its number; of any other line the number alone is told."""
@@ -116,14 +126,28 @@ class Conversation:
         self._output = ConversationOutput(session.output.as_json)
         self._follower = Follower(session, HISTORY)
         self._view = ConversationView(self._follower, self._output)
+        self._rooms = ChatRooms(session, self._follower, self._output)
+        self._read = 0  # the number up to which the room on the screen is read
+        self._marking: asyncio.Task[None] | None = None
         self._last_sent = ""
         self._failed = DONE  # exit code of the last line that a script wrote and that could not be sent
 
     async def run(self) -> None:
         """Both directions at once, until the person leaves."""
+        if not self._output.as_json:
+            self._view.updated = self._rooms.updated
+        if has_terminal():
+            self._view.seen = self._seen
         await self._follower.start(self._view)
         self._output.note(_("You are in {room}. /help lists the commands").format(room=self._follower.name))
-        self._output.typed = typed = TypedLines(self._output.printed)
+        complete = Completer(
+            (f"/{name}" for name in self._commands()),
+            lambda: self._rooms.names,
+            lambda: (person.name for person in self._follower.people.values()),
+        )
+        with contextlib.suppress(api.CommandError):
+            await self._rooms.refresh()
+        self._output.typed = typed = TypedLines(self._output.printed, complete)
         following = asyncio.ensure_future(self._follower.follow(self._view))
         typing = asyncio.ensure_future(self._take_lines(typed))
         try:
@@ -142,6 +166,19 @@ class Conversation:
             if self._output.typed is not None:
                 self._output.typed = None
                 typed.close()
+
+    def _seen(self, seq: int) -> None:
+        """A person has this message on the screen: it is read."""
+        self._read = max(self._read, seq)
+        if seq and (self._marking is None or self._marking.done()):
+            self._marking = asyncio.ensure_future(self._mark_read())
+
+    async def _mark_read(self) -> None:
+        marked = 0
+        while marked < self._read and self._follower.ready:
+            room, marked = self._follower.room, self._read
+            with contextlib.suppress(api.CommandError):
+                await self._session.call(api.MarkReadCommand(room, marked))
 
     async def _last_words(self) -> None:
         """Give what was just typed the time to be stored. They are stored in order: the last one is
@@ -187,20 +224,44 @@ class Conversation:
     async def _command(self, name: str, rest: str) -> bool:
         if name in ("quit", "exit", "q"):
             return False
-        commands: dict[str, Callable[[str], Awaitable[None]]] = {
-            "help": self._help,
-            "who": self._list_members,
-            "reply": self._reply,
-            "edit": self._edit,
-            "delete": self._delete,
-            "react": self._react,
-        }
-        command = commands.get(name)
+        command = self._commands().get(name)
         if command is None:
             self._output.warn(_("There is no command /{name}; /help lists them").format(name=name))
         else:
             await command(rest)
         return True
+
+    def _commands(self) -> dict[str, Callable[[str], Awaitable[None]]]:
+        return {
+            "help": self._help,
+            "who": self._list_members,
+            "rooms": lambda rest: self._rooms.show(),
+            "unread": lambda rest: self._rooms.show(unread=True),
+            "room": self._go_to_room,
+            "search": self._search,
+            "reply": self._reply,
+            "edit": self._edit,
+            "delete": self._delete,
+            "react": self._react,
+        }
+
+    async def _go_to_room(self, rest: str) -> None:
+        if not rest:
+            self._output.warn(_("Type it like this: {form}").format(form=_("/room ROOM")))
+            return
+        self._read = 0
+        try:
+            await self._rooms.go(rest, self._view)
+        except (CliError, api.CommandError) as error:
+            text, code = (
+                (str(error), error.code) if isinstance(error, CliError) else (error_text(error), code_of(error))
+            )
+            if not has_terminal():  # what follows is not meant for this room
+                raise CliError(code, text) from None
+            self._output.warn(text)
+
+    async def _search(self, rest: str) -> None:
+        await self._rooms.search(rest)
 
     async def _send_text(self, text: str, reply_to: int = 0) -> None:
         line: api.Line = await self._session.call(api.SendCommand(self._follower.room, text, reply_to))
@@ -212,12 +273,17 @@ class Conversation:
             "\n".join(
                 (
                     _("/who              who is in this room"),
+                    _("/rooms            your rooms, and what is unread"),
+                    _("/unread           only rooms with something unread"),
+                    _("/room ROOM        go to another room; @USER: talk to one person"),
+                    _("/search WORDS     find messages in this room"),
                     _("/reply N TEXT     answer message N"),
                     _("/edit N TEXT      change your message N"),
                     _("/delete N         delete your message N"),
                     _("/react N EMOJI    react to message N; -EMOJI takes it back"),
                     _("/quit             leave; so does the end of input"),
                     _("//text            send a text that begins with a slash"),
+                    _("Tab               completes commands, rooms, names and emoji (:tada)"),
                 )
             )
         )

@@ -75,6 +75,9 @@ class EventView:
         values = {"event": "waits", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message waits: {reason}").format(reason=shown(details_text(event.details))))
 
+    def room_updated(self, room: api.RoomView) -> None:
+        """Nothing: `listen` is about one room."""
+
     def unwritable(self, text: str) -> None:
         """A line on stderr, also where the output is JSON."""
         self._output.warn(shown(text))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from lanchat.i18n.emoji import all_emoji, name_of
 from lanchat.ui.kit.canvas.drawing import Font
+from lanchat.ui.kit.fields.entry_text import EntryText
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.emoji_rows import COLUMNS, EmojiRow, emoji_rows
@@ -32,7 +33,9 @@ class EmojiPicker:
         palette, px = tools.palette, tools.px
         top = above.winfo_toplevel()
         self.frame = tk.Frame(top, background=palette.field, highlightthickness=1, highlightbackground=palette.line)
+        self.frame.configure(highlightcolor=palette.line)
         self.entry = ttk.Entry(self.frame, font=Font.BODY.value)
+        self._typed = EntryText(self.entry)
         self.entry.pack(fill="x", padx=px(8), pady=px(8))
         self._name = tk.Label(
             self.frame, anchor="w", font=Font.SMALL.value, background=palette.field, foreground=palette.muted
@@ -77,7 +80,7 @@ class EmojiPicker:
     # What is shown
 
     def _search(self) -> None:
-        query = self.entry.get()
+        query = self._typed.get()
         if query == self._query:
             return
         self._query = query
