@@ -34,10 +34,11 @@ class UiWindow:
         self.child = Child(argv, env=xvfb.screen_environment(display, env), cwd=Path(__file__).parents[2])
         self.probe = Probe(probe)
         try:
+            # First the cheaper question: each look at the screen is a process.
+            wait_until(lambda: _answers(self.probe), 20, "the window answers", interval=0.05)
             self.window = wait_until(
                 lambda: next(iter(_windows(display) - before), None), 20, "the window is there", interval=0.05
             )
-            wait_until(lambda: _answers(self.probe), 20, "the window answers", interval=0.05)
             self.take_keyboard()
             _OPEN.add(self)
         except BaseException:

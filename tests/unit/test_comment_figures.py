@@ -21,7 +21,7 @@ from lanchat_server.core.relay import heartbeat
 from lanchat_server.service.net import beacon, connection
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.store.transactions import claiming
-from lanchat_server.window import log, main
+from lanchat_server.window import log
 
 CORE, CLIENT, THROTTLE = CoreConfig(), ClientConfig(), ThrottleConfig()
 IN_WORDS = {2: "two", 4: "four", 5: "five", 10: "ten"}
@@ -35,7 +35,6 @@ PHRASES = [
     (passwords, f"takes {HASH_MIB} MiB"),
     (passwords, f"{passwords.WORKERS_MAX} × {HASH_MIB} MiB"),
     (passwords, f"{IN_WORDS[passwords.WORKERS_MAX]} at a time"),
-    (main, f"{IN_WORDS[1000 // main._TURN_MS]} times a second"),
     (log, f"{log.LINES_MAX} × {round(log._LINE_MAX / 1024)} KiB"),
     (channel, f"every {IN_WORDS[round(channel.SIGN_OF_LIFE)]} seconds a `Pong`"),
     (connection, f"{IN_WORDS[round(connection.LOGIN_TIMEOUT)]} seconds given"),
