@@ -167,9 +167,18 @@ def _users(parser: Parser) -> None:
     add("enable", _("let a disabled account in again"), "USER", f"{PROGRAM} users enable anna")
     role = add("set-role", _("change what an account may do"), "USER ROLE", f"{PROGRAM} users set-role anna moderator")
     role.add_argument("role", metavar="ROLE", choices=ROLES, help=_("member, moderator or administrator"))
+    text = _("change the name by which others see an account")
+    naming = add("set-name", text, "USER NAME", f"{PROGRAM} users set-name anna 'Anna Petrova'")
+    naming.add_argument("display_name", metavar="NAME", help=_("the display name; empty: the user name"))
+    text = _("end an account for good; its messages stay under the user name")
+    add("delete", text, "USER", f"{PROGRAM} users delete anna")
     text = _("print a one-time code with which the user sets a new password")
     add("reset-password", text, "USER", f"{PROGRAM} users reset-password anna")
     add("kick", _("end an account's sessions; it may log in again"), "USER", f"{PROGRAM} users kick anna")
+    _codes_and_devices(parser, actions, add)
+
+
+def _codes_and_devices(parser: Parser, actions: Any, add: Callable[[str, str, str, str], Parser]) -> None:
     text = _("print a code with which people register where the server wants one")
     code = add("invite-code", text, "", f"{PROGRAM} users invite-code --uses 20")
     code.add_argument("--uses", metavar="N", type=whole_number(1, 1000), default=1, help=_("how many people"))
@@ -204,6 +213,12 @@ def _rooms(parser: Parser) -> None:
     add("unarchive", _("take archived rooms back"), f"{PROGRAM} rooms unarchive kitchen")
     text = _("delete rooms, for everybody and for good")
     add("delete", text, f"{PROGRAM} rooms delete --made-by mallory", "ROOM… | --made-by USER")
+    model = f"{PROGRAM} rooms rename kitchen Canteen"
+    renaming = add_command(actions, f"{parser.prog} rename", _("give a room another name"), "ROOM NAME", model)
+    renaming.add_argument("rooms", metavar="ROOM", nargs=1, help=_("a room's name, or its id"))
+    renaming.add_argument("name", metavar="NAME", help=_("the new name"))
+    renaming.set_defaults(made_by=[])
+    _common(renaming)
 
 
 def _window_options(parser: Parser) -> None:

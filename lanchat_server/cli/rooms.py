@@ -2,27 +2,33 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lanchat.i18n import _, ngettext
+from lanchat.i18n.input_rules import room_name_rule
 from lanchat.protocol import wire
-from lanchat.protocol.codes import RoomKind
+from lanchat.protocol.codes import Code, RoomKind
 from lanchat.protocol.limits import ROOMS_PER_SUBSCRIPTION
 from lanchat.protocol.text.names import name_key, tidy_name
 from lanchat.terminal.exits import DONE, FAILED, USAGE, CliError
 from lanchat.terminal.output import OutputWriter, shown
-from lanchat_server.admin.run import Administration
+from lanchat_server.admin.run import Administration, Refused
 from lanchat_server.cli.administration import account_named, administration, names_of_accounts, rfc3339
 from lanchat_server.config import ServerConfig
+from lanchat_server.refusal_text import refusal_text
+
+Action = Callable[[Administration, list[wire.RoomSummary], OutputWriter], None]
 
 
 def rooms(options: argparse.Namespace, settings: ServerConfig, output: OutputWriter) -> int:
-    """List, archive or delete rooms."""
-    actions: dict[str, Callable[[Administration, list[wire.RoomSummary], OutputWriter], None]] = {
+    """List, rename, archive or delete rooms."""
+    actions: dict[str, Action] = {
         "list": _list,
         "archive": _archive,
         "unarchive": _unarchive,
         "delete": _delete,
+        "rename": partial(_rename, getattr(options, "name", "")),
     }
     names = [tidy_name(name) for name in getattr(options, "rooms", None) or []]
     makers = [tidy_name(name, joiners=False) for name in options.made_by or []]
@@ -104,6 +110,17 @@ def _unarchive(admin: Administration, rooms: list[wire.RoomSummary], output: Out
         admin.ask(wire.ArchiveRooms([room.id for room in part], False), wire.Done)
     for room in rooms:
         _print_room(room, {"archived": False}, _("Room {room} is no longer archived"), output)
+
+
+def _rename(name: str, admin: Administration, rooms: list[wire.RoomSummary], output: OutputWriter) -> None:
+    name = tidy_name(name)
+    for room in rooms:
+        try:
+            admin.ask(wire.ChangeRoom(room.id, name), wire.Done)
+        except Refused as refused:
+            texts = {Code.NAME_TAKEN: _("This name is taken"), Code.NAME_INVALID: room_name_rule().removesuffix(".")}
+            raise CliError(FAILED, texts.get(refused.code) or refusal_text(refused)) from None
+        _print_room(room, {"renamed": name}, _("Room {room} has another name"), output)
 
 
 def _delete(admin: Administration, rooms: list[wire.RoomSummary], output: OutputWriter) -> None:

@@ -35,6 +35,8 @@ def users(options: argparse.Namespace, settings: ServerConfig, output: OutputWri
         "disable": _disable,
         "enable": _enable,
         "set-role": _set_role,
+        "set-name": _set_name,
+        "delete": _delete,
         "reset-password": _reset_password,
         "kick": _kick,
         "invite-code": _invite_code,
@@ -145,6 +147,21 @@ def _enable(options: argparse.Namespace, admin: Administration, output: OutputWr
     admin.ask(wire.DisableAccount(account_named(admin, options.user).id, False), wire.AccountResult)
     text = _("{user} may log in again").format(user=shown(options.user))
     output.row({"user": options.user, "disabled": False}, text)
+
+
+def _set_name(options: argparse.Namespace, admin: Administration, output: OutputWriter) -> None:
+    name = tidy_name(options.display_name)
+    name = _chosen(clean_display_name, name, display_name_rule) if name else ""
+    request = wire.SetDisplayName(account_named(admin, options.user).id, name)
+    changed = admin.ask(request, wire.AccountResult).account
+    text = _("Others see {user} as {name}").format(user=shown(options.user), name=shown(changed.display_name))
+    output.row({"user": options.user, "display_name": changed.display_name}, text)
+
+
+def _delete(options: argparse.Namespace, admin: Administration, output: OutputWriter) -> None:
+    admin.ask(wire.DeleteAccount(account_named(admin, options.user).id), wire.Done)
+    text = _("The account {name} was deleted").format(name=shown(options.user))
+    output.row({"user": options.user, "deleted": True}, text)
 
 
 def _set_role(options: argparse.Namespace, admin: Administration, output: OutputWriter) -> None:

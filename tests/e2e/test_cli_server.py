@@ -150,6 +150,14 @@ def check_accounts(tmp_path: Path) -> None:
     assert run_command(tmp_path, "users", "enable", "Борис").returncode == 0
     assert "Борис  moderator" in run_command(tmp_path, "users", "list").stdout
     assert "nobody" in error_line(run_command(tmp_path, "users", "disable", "nobody"))
+    named = run_command(tmp_path, "users", "set-name", "Борис", "Борис Иванович", "--json")
+    assert json.loads(named.stdout)["display_name"] == "Борис Иванович"
+    assert (
+        json.loads(run_command(tmp_path, "rooms", "rename", "general", "lobby", "--json").stdout)["renamed"] == "lobby"
+    )
+    assert error_line(run_command(tmp_path, "rooms", "rename", "general", "other"))
+    assert run_command(tmp_path, "users", "delete", "Борис").returncode == 0
+    assert "Борис" in error_line(run_command(tmp_path, "users", "delete", "Борис"))
     assert "anna" in error_line(run_command(tmp_path, "users", "set-role", "anna", "member"))
     made = run_command(tmp_path, "users", "reset-password", "anna")
     assert made.returncode == 0

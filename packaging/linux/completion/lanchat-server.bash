@@ -9,7 +9,7 @@ _lanchat_server() {
             --admin-url|--admin-url-file|--backup-folder|--backup-keep|--backup-time|--charset|--column|--config|--data-dir|--database|--days|--discovery-port|--display-name|--email|--format|--host|--keep|--language|--log-level|--made-by|--name|--password-file|--port|--public-host|--role|--room|--table|--timeout|--to|--users|--uses) skip=1 ;;
             -*) ;;
             *) case "$command $word" in
-                "lanchat-server run"|"lanchat-server init-db"|"lanchat-server users"|"lanchat-server users list"|"lanchat-server users add"|"lanchat-server users disable"|"lanchat-server users enable"|"lanchat-server users set-role"|"lanchat-server users reset-password"|"lanchat-server users kick"|"lanchat-server users invite-code"|"lanchat-server users invite-codes"|"lanchat-server users void-code"|"lanchat-server users devices"|"lanchat-server users revoke-device"|"lanchat-server rooms"|"lanchat-server rooms list"|"lanchat-server rooms archive"|"lanchat-server rooms unarchive"|"lanchat-server rooms delete"|"lanchat-server status"|"lanchat-server stop"|"lanchat-server service"|"lanchat-server service install"|"lanchat-server service remove"|"lanchat-server service start"|"lanchat-server service stop"|"lanchat-server service run"|"lanchat-server backup"|"lanchat-server restore"|"lanchat-server copy-database"|"lanchat-server import-users"|"lanchat-server import-messages"|"lanchat-server window") command="$command $word" ;;
+                "lanchat-server run"|"lanchat-server init-db"|"lanchat-server users"|"lanchat-server users list"|"lanchat-server users add"|"lanchat-server users disable"|"lanchat-server users enable"|"lanchat-server users set-role"|"lanchat-server users set-name"|"lanchat-server users delete"|"lanchat-server users reset-password"|"lanchat-server users kick"|"lanchat-server users invite-code"|"lanchat-server users invite-codes"|"lanchat-server users void-code"|"lanchat-server users devices"|"lanchat-server users revoke-device"|"lanchat-server rooms"|"lanchat-server rooms list"|"lanchat-server rooms archive"|"lanchat-server rooms unarchive"|"lanchat-server rooms delete"|"lanchat-server rooms rename"|"lanchat-server status"|"lanchat-server stop"|"lanchat-server service"|"lanchat-server service install"|"lanchat-server service remove"|"lanchat-server service start"|"lanchat-server service stop"|"lanchat-server service run"|"lanchat-server backup"|"lanchat-server restore"|"lanchat-server copy-database"|"lanchat-server import-users"|"lanchat-server import-messages"|"lanchat-server window") command="$command $word" ;;
             esac ;;
         esac
     done
@@ -34,7 +34,7 @@ _lanchat_server() {
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server users")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
-            else COMPREPLY=($(compgen -W "list add disable enable set-role reset-password kick invite-code invite-codes void-code devices revoke-device" -- "$current")); fi ;;
+            else COMPREPLY=($(compgen -W "list add disable enable set-role set-name delete reset-password kick invite-code invite-codes void-code devices revoke-device" -- "$current")); fi ;;
         "lanchat-server users list")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
@@ -50,6 +50,12 @@ _lanchat_server() {
         "lanchat-server users set-role")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "member moderator administrator" -- "$current")); fi ;;
+        "lanchat-server users set-name")
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
+            else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
+        "lanchat-server users delete")
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
+            else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server users reset-password")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
@@ -73,7 +79,7 @@ _lanchat_server() {
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server rooms")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
-            else COMPREPLY=($(compgen -W "list archive unarchive delete" -- "$current")); fi ;;
+            else COMPREPLY=($(compgen -W "list archive unarchive delete rename" -- "$current")); fi ;;
         "lanchat-server rooms list")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --made-by --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
@@ -85,6 +91,9 @@ _lanchat_server() {
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server rooms delete")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --made-by --config --database --data-dir --json --language" -- "$current"))
+            else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
+        "lanchat-server rooms rename")
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server status")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))

@@ -8,7 +8,7 @@ function __lanchat_server_command
             set skip 0
         else if contains -- $word --admin-url --admin-url-file --backup-folder --backup-keep --backup-time --charset --column --config --data-dir --database --days --discovery-port --display-name --email --format --host --keep --language --log-level --made-by --name --password-file --port --public-host --role --room --table --timeout --to --users --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server status" "lanchat-server stop" "lanchat-server service" "lanchat-server service install" "lanchat-server service remove" "lanchat-server service start" "lanchat-server service stop" "lanchat-server service run" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server import-users" "lanchat-server import-messages" "lanchat-server window"
+        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users set-name" "lanchat-server users delete" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server rooms rename" "lanchat-server status" "lanchat-server stop" "lanchat-server service" "lanchat-server service install" "lanchat-server service remove" "lanchat-server service start" "lanchat-server service stop" "lanchat-server service run" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server import-users" "lanchat-server import-messages" "lanchat-server window"
             set path "$path $word"
         end
     end
@@ -79,6 +79,8 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' 
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a disable -d 'Shut an account out at once.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a enable -d 'Let a disabled account in again.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a set-role -d 'Change what an account may do.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a set-name -d 'Change the name by which others see an account.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a delete -d 'End an account for good; its messages stay under the user name.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a reset-password -d 'Print a one-time code with which the user sets a new password.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a kick -d 'End an account\'s sessions; it may log in again.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users"' -a invite-code -d 'Print a code with which people register where the server wants one.'
@@ -129,6 +131,18 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users se
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-role"' -l data-dir -r -F -d 'where keys and the embedded database are'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-role"' -l json -d 'one JSON object a line on stdout'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-role"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-name"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-name"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-name"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-name"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-name"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users set-name"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users delete"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users delete"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users delete"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users delete"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users delete"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users delete"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users reset-password"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users reset-password"' -l config -r -F -d 'a TOML file; each option can stand there too'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server users reset-password"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
@@ -177,6 +191,7 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' 
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' -a archive -d 'Let rooms be read and nothing else.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' -a unarchive -d 'Take archived rooms back.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' -a delete -d 'Delete rooms, for everybody and for good.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' -a rename -d 'Give a room another name.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' -l config -r -F -d 'a TOML file; each option can stand there too'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
@@ -211,6 +226,12 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms de
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms delete"' -l data-dir -r -F -d 'where keys and the embedded database are'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms delete"' -l json -d 'one JSON object a line on stdout'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms delete"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -l config -r -F -d 'a TOML file; each option can stand there too'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
