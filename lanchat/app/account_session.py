@@ -73,7 +73,7 @@ class AccountSession:
         self.store = store
         self.device = device
         self.server = server
-        self.book = RoomBook(core, store, store, core.user)
+        self.book = RoomBook(core, store, store, core.user, device.user_name)
         self.state = api.StateChanged(LinkState.CONNECTING)
         self.refusal: wire.Code | None = None  # why the server refused this device, when it did
         self._emit = emit

@@ -18,9 +18,10 @@ from lanchat.app.command_errors import known_code
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
 from lanchat.core.view.fold import DecodedRecord, FoldedText, RoomFold, is_shown
-from lanchat.protocol.codes import Code, PresenceState, RoomKind
+from lanchat.protocol.codes import Code, PresenceState, Role, RoomKind
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.problems import ProblemDetails
+from lanchat.protocol.text.mentions import calls
 from lanchat.protocol.text.names import inert, name_key
 from lanchat.protocol.wire import MemberCursor, Room, User
 
@@ -52,8 +53,9 @@ class RoomInfo(msgspec.Struct):
 class RoomBook:
     """Event loop's thread only. Raises LocalStoreError."""
 
-    def __init__(self, core: ClientCore, log: LogReader, outbox: OutboxStore, me: int) -> None:
-        """`me`: the id of this user. No room has been looked at."""
+    def __init__(self, core: ClientCore, log: LogReader, outbox: OutboxStore, me: int, name: str = "") -> None:
+        """`me`, `name`: this user. No room has been looked at."""
+        self._name = name
         self.me = me
         self._core = core
         self._log = log
@@ -67,7 +69,7 @@ class RoomBook:
         """Of a room; read from the local copy the first time."""
         state = self._states.get(room)
         if state is None:
-            fold = RoomFold(room, self._log, self._core.authors, self.me, self._core.config)
+            fold = RoomFold(room, self._log, self._core.authors, self.me, self._core.config, self._calls_me)
             newest = fold.below(0, 1)
             state = self._states[room] = RoomInfo(fold, newest[-1] if newest else None)
         return state
@@ -180,7 +182,9 @@ class RoomBook:
         if not room.joined:
             return view
         state = self.state(room.id)
-        view = replace(view, head=self._core.cursor(room.id), unread=self.unread(room.id))
+        unread = self.unread(room.id)
+        called = state.fold.first_call(view.read) if unread else 0
+        view = replace(view, head=self._core.cursor(room.id), unread=unread, called=called)
         last = state.last
         if last is None:
             return view
@@ -199,6 +203,13 @@ class RoomBook:
         """An account for lists. Without `connected` nobody is known to be there: shown as offline."""
         state = user.state if connected else PresenceState.OFFLINE
         return Person(user.id, inert(user.name), self._shown(user), state, user.last_seen_ms / 1000, user.role)
+
+    def _calls_me(self, text: str, author: int) -> bool:
+        """Whether a text of somebody else mentions this user; members may not call everybody."""
+        if author == self.me:
+            return False
+        me, user = self._core.directory.users.get(self.me), self._core.directory.users.get(author)
+        return calls(text, me.name if me else self._name, everybody=user is not None and user.role is not Role.MEMBER)
 
     def _shown(self, user: User) -> str:
         return self._marked(user.display_name, user.id, user.name)
@@ -256,6 +267,7 @@ class RoomBook:
             deleted=folded.deleted,
             imported=folded.author.imported,
             reactions=tuple(Reaction(emoji, users) for emoji, users in folded.reactions),
+            called="@" in folded.text and self._calls_me(folded.text, folded.author.user),
         )
         return self._with_receipts(self._with_reply(line, folded.header))
 

@@ -37,7 +37,9 @@ def message_row(line: api.Line, room: str) -> dict[str, Any]:
         "sent_at": rfc3339(line.sent_at),
         "stored_at": rfc3339(line.stored_at),
         "stored": line.seq is not None,
-    } | ({"imported": True} if line.imported else {})
+        **({"imported": True} if line.imported else {}),
+        **({"mentions_you": True} if line.called else {}),
+    }
 
 
 def folded_row(line: api.Line, people: People) -> dict[str, Any]:
@@ -71,9 +73,10 @@ def message_text(line: api.Line, say: Callable[[str], str] = shown) -> str:
     text = _("(deleted)") if line.deleted else say(line.text)
     edited = _(" (edited)") if line.edited and not line.deleted else ""
     imported = _(" (imported)") if line.imported else ""
+    called = _(" (mentions you)") if line.called else ""
     moment = line.sent_at if line.imported else line.stored_at or line.sent_at
     reactions = "".join(f"  {shown(item.emoji)} {len(item.users)}" for item in line.reactions)
-    return f"{clock(moment)} {number} {shown(line.author_name)}{imported}{reply}: {text}{edited}{reactions}"
+    return f"{clock(moment)} {number} {shown(line.author_name)}{imported}{called}{reply}: {text}{edited}{reactions}"
 
 
 ROOM_KINDS = {RoomKind.PUBLIC: "public", RoomKind.PRIVATE: "private", RoomKind.DIRECT: "direct"}
@@ -92,6 +95,7 @@ def room_row(room: api.RoomView, people: People) -> dict[str, Any]:
         "unread": room.unread,
         **({"archived": True} if room.archived else {}),
         **({"number": room.room} if room.alike else {}),
+        **({"mentioned_in": room.called} if room.called else {}),
     }
 
 

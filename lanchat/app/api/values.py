@@ -85,7 +85,8 @@ class RoomView(msgspec.Struct, frozen=True):
     """A room as the user sees it. `title`: its name, or the partner's display name of a direct room. `unread`:
     messages by others above the read cursor, counted up to UNREAD_MAX. `last_text`, `last_author`: for a preview line.
     `archived`: nothing can be written there. `mine`: this user made it. `general`: everybody is in it. `alike`: another
-    room has this name, or one that looks the same; the title then has the room's number."""
+    room has this name, or one that looks the same; the title then has the room's number. `called`: the number of the
+    first unread message that mentions this user, 0 for none."""
 
     room: int
     name: str
@@ -105,6 +106,7 @@ class RoomView(msgspec.Struct, frozen=True):
     mine: bool = False
     general: bool = False
     alike: bool = False
+    called: int = 0
 
 
 class Reaction(msgspec.Struct, frozen=True):
@@ -122,7 +124,7 @@ class Line(msgspec.Struct, frozen=True):
     `imported`: it was brought in from another program, so that nobody but the server says whose it is; `sent_at` is
     what that program had. Of all others the author's signature was checked.
     `received`, `read`: how many other members have received and read it; `members` how many others there are.
-    `waits`: why the server has no room for it now; None when it has.
+    `waits`: why the server has no room for it now; None when it has. `called`: it mentions this user.
     """
 
     id: str
@@ -147,6 +149,7 @@ class Line(msgspec.Struct, frozen=True):
     members: int = 0
     imported: bool = False
     waits: ProblemDetails | None = None
+    called: bool = False
 
 
 class MemberReceipt(msgspec.Struct, frozen=True):

@@ -129,9 +129,17 @@ class RoomFold:
     """One room's stored texts. `authors` tells who signed; `me` is this user. Raises LocalStoreError."""
 
     def __init__(
-        self, room: int, store: LogReader, authors: Authors, me: int, config: ClientConfig = DEFAULT_CONFIG
+        self,
+        room: int,
+        store: LogReader,
+        authors: Authors,
+        me: int,
+        config: ClientConfig = DEFAULT_CONFIG,
+        calls_me: Callable[[str, int], bool] = lambda text, author: False,
     ) -> None:
-        """Begins at the last stored number; what is below is read when it is asked for."""
+        """Begins at the last stored number; what is below is read when it is asked for. `calls_me`: whether a text of
+        an author (0: not known) mentions this user."""
+        self._calls_me = calls_me
         self._folded_max = config.folded_max
         self._room = room
         self._store = store
@@ -150,6 +158,7 @@ class RoomFold:
         self._texts: list[int] = []
         self._others: list[int] = []
         self._unknown: dict[bytes, list[int]] = {}
+        self._called: list[int] = []  # those of `_others` that mention this user
         self._fresh: dict[int, DecodedRecord] = {}
         # `note` was called, so that nothing else needs to be looked for once.
         self._just_noted = False
@@ -319,8 +328,13 @@ class RoomFold:
             bisect.insort(self._unknown.setdefault(device, []), seq)
         if owner is None or owner.user != self._me:
             bisect.insort(self._others, seq)
+            body = note.record.body or b""
+            if b"@" in body and self._calls_me(body.decode(errors="replace"), owner.user if owner else 0):
+                bisect.insort(self._called, seq)
 
     def _discount(self, seq: int) -> None:
+        if seq in self._called:
+            self._called.remove(seq)
         place = bisect.bisect_left(self._others, seq)
         if place < len(self._others) and self._others[place] == seq:
             del self._others[place]
@@ -346,6 +360,11 @@ class RoomFold:
                 self._cover_chunk(bottom)
         self._recognize()
         return min(limit, self._above(read))
+
+    def first_call(self, read: int) -> int:
+        """The first text above `read`, of those that `unread` looked at, that mentions this user; 0: none."""
+        place = bisect.bisect_right(self._called, read)
+        return self._called[place] if place < len(self._called) else 0
 
     def _above(self, read: int) -> int:
         return len(self._others) - bisect.bisect_right(self._others, read)

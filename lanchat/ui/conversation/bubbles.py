@@ -86,6 +86,8 @@ def _finished(sheet: Sheet, message: MessageEntry, left: int, column: int) -> Bl
     bubble = Box(x, top, width, height, sheet.skin.ground, kit.palette.surface, px(12))
     dx = x + px(_PAD)
     ops: list[Op] = [bubble]
+    if line.called:
+        ops.append(Box(x + px(4), top + px(8), px(3), height - px(16), kit.palette.accent, sheet.skin.ground, px(1)))
     for op in sheet.ops:
         stretched = op._replace(width=inner) if isinstance(op, Box) and not op.width else op
         ops.append(stretched._replace(x=stretched.x + dx, y=stretched.y + top))

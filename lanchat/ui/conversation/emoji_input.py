@@ -1,15 +1,19 @@
-"""Emoji in the composer: names that are typed (`:tada:`), what they may become, and the choice of all of them."""
+"""Names that are typed in the composer: of emoji (`:tada:`) and members (`@anna`), what they may become, and the choice
+of all emoji."""
 
 import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable
 
+from lanchat.app.api import Person
 from lanchat.i18n.emoji import Emoji, named, suggestions, typed_name
+from lanchat.protocol.text.mentions import typed_mention
 from lanchat.ui.conversation.emoji_picker import EmojiPicker
 from lanchat.ui.conversation.emoji_suggestions import EmojiSuggestions
 from lanchat.ui.kit.fields.editor import TextEditor
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat import Chat
+from lanchat.ui.model.mentions import mentionable
 
 _NAME_MAX = 40  # characters before the cursor that are looked at
 
@@ -58,9 +62,11 @@ class EmojiInput:
         return False
 
     def _suggest(self, before: str, found: tuple[str, bool] | None) -> None:
-        if found is None or not before.endswith(self._dismissed):
+        if not (found or typed_mention(before) is not None) or not before.endswith(self._dismissed):
             self._dismissed = ""
-        shown = () if self._dismissed else tuple(suggestions(before, 6))
+        shown: tuple[Emoji | Person, ...] = ()
+        if not self._dismissed:
+            shown = tuple(suggestions(before, 6)) or mentionable(self._chat.model, before)
         if self._suggestions.show(shown):
             self._suggestions.frame.pack(
                 fill="x", side="top", anchor="w", pady=(0, self._tools.px(4)), before=self._row
@@ -73,7 +79,12 @@ class EmojiInput:
         self._dismissed = before
         self._suggest(before, typed_name(before))
 
-    def _complete(self, emoji: Emoji) -> None:
+    def _complete(self, emoji: Emoji | Person) -> None:
+        if isinstance(emoji, Person):
+            begun = typed_mention(self._editor.before_cursor(_NAME_MAX)) or ""
+            self._editor.replace_before(len(begun) + 1, f"@{emoji.name} ")
+            self._editor.focus()
+            return
         found = typed_name(self._editor.before_cursor(_NAME_MAX))
         if found:
             self._put(emoji, len(found[0]) + 1 + found[1])

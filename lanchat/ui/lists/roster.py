@@ -125,6 +125,7 @@ def _room_row(model: ChatModel, room: RoomView) -> ListRow:
         badge=room.unread,
         loud=bool(room.unread) and not muted,
         strong=bool(room.unread) and not muted,
+        called=bool(room.called),
         sign="lock-fill" if room.kind is RoomKind.PRIVATE else "",
         marks=("bell-slash",) * muted + ("pin-angle-fill",) * pinned,
         initials=initials(words.room_title(room)),

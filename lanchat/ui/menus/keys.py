@@ -17,6 +17,7 @@ class Action(enum.Enum):
     NEXT_ROOM = enum.auto()
     PREVIOUS_ROOM = enum.auto()
     NEXT_UNREAD = enum.auto()
+    NEXT_MENTION = enum.auto()
     PAGE_UP = enum.auto()
     PAGE_DOWN = enum.auto()
     TO_END = enum.auto()
@@ -56,6 +57,7 @@ KEYS = (
     KeyBinding("Alt-Up", Action.PREVIOUS_ROOM),
     KeyBinding("Control-Tab", Action.NEXT_ROOM),
     KeyBinding("Alt-Shift-Down", Action.NEXT_UNREAD),
+    KeyBinding("Alt-Shift-Up", Action.NEXT_MENTION),
     KeyBinding("Control-End", Action.TO_END),
     KeyBinding("Control-Up", Action.MESSAGES),
     KeyBinding("Escape", Action.CANCEL),
@@ -100,6 +102,7 @@ def help_lines() -> list[tuple[str, str]]:
         ("Ctrl+F", _("search in messages")),
         ("Alt+↑  Alt+↓", _("previous, next room")),
         ("Alt+Shift+↓", _("next room with something new")),
+        ("Alt+Shift+↑", _("next message that mentions you")),
         ("PageUp  PageDown", _("scroll the conversation")),
         ("Ctrl+End", _("to the newest message")),
         ("Ctrl+↑", _("move between messages; Enter opens the menu")),

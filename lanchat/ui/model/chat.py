@@ -170,6 +170,14 @@ class Chat:
         else:
             self._reader.jump(seq)
 
+    def next_mention(self) -> None:
+        """Shows the first unread message that mentions this person: of the open room, else where something was said
+        last."""
+        called = [room for room in self.model.rooms.values() if room.joined and room.called]
+        if called:
+            room = max(called, key=lambda room: (room.room == self.model.current, room.last_time))
+            self.jump_to(room.room, room.called)
+
     def to_end(self) -> None:
         """Back to the newest message."""
         if self._reader:

@@ -186,7 +186,8 @@ class ChatModel:
             return room
         if room.read < before.read:
             unread = before.unread if room.head == before.head else room.unread
-            return replace(room, read=before.read, unread=unread)
+            called = room.called if room.called > before.read else 0
+            return replace(room, read=before.read, unread=unread, called=called)
         if room.room == self.current and self.fresh_after is not None:
             self.fresh_after = room.read if room.unread else None
         return room
@@ -303,7 +304,7 @@ class ChatModel:
         view = self.rooms.get(room)
         if view and seq > view.read:
             left = 0 if seq >= view.head else view.unread
-            self.rooms[room] = replace(view, read=seq, unread=left)
+            self.rooms[room] = replace(view, read=seq, unread=left, called=view.called if view.called > seq else 0)
 
     def presence_of(self, user: int) -> PresenceState:
         """An account's presence; offline when it is not known."""

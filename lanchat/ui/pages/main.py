@@ -89,6 +89,7 @@ class MainPage:
             Action.NEXT_ROOM: lambda: self._go_room(1),
             Action.PREVIOUS_ROOM: lambda: self._go_room(-1),
             Action.NEXT_UNREAD: lambda: self._go_room(1, True),
+            Action.NEXT_MENTION: chat.next_mention,
             Action.PAGE_UP: lambda: messages.scroll_page(-1),
             Action.PAGE_DOWN: lambda: messages.scroll_page(1),
             Action.TO_END: chat.to_end,
