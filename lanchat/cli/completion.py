@@ -46,4 +46,6 @@ class Completer:
 
 def _beginning(word: str, names: Iterable[str]) -> Completion:
     folded = word.casefold()
-    return Completion(len(word), sorted(name for name in names if name.casefold().startswith(folded))[:MOST])
+    # A hostile server may name somebody by what a terminal obeys.
+    fitting = (name for name in names if name.isprintable() and name.casefold().startswith(folded))
+    return Completion(len(word), sorted(fitting)[:MOST])

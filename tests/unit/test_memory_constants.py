@@ -564,6 +564,9 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/ui/administration/people_page.py": "_ROWS_MAX",
         "lanchat/ui/administration/rooms_page.py": "_ROWS_MAX",
         "lanchat/ui/kit/table.py": "_TEXT_MAX",
+        "lanchat/ui/conversation/emoji_input.py": "_NAME_MAX",
+        "lanchat/ui/model/emoji_rows.py": "RECENT_MAX",
+        "lanchat/cli/commands/chat_rooms.py": "FOUND_MAX",
     },
     "a time": {
         "lanchat/platform/disk/renames.py": "_BUSY_PAUSES",
@@ -578,6 +581,8 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/window/main.py": "_GOODBYE_MAX",
     },
     "a cache whose arguments are names of our own tables, or that has none": {
+        "lanchat/i18n/emoji.py": "_tables",
+        "lanchat/ui/kit/canvas/emoji_pictures.py": "_column _COLUMNS_KEPT",
         "lanchat/protocol/text/cleaning.py": "_runs",
         "lanchat/protocol/text/search_words.py": "_newer",
         "lanchat/store/schema.py": "_expected",

@@ -8,7 +8,7 @@ from lanchat.terminal.line_editor import LineEditor
 COMPLETER = Completer(
     ("/reply", "/react", "/room", "/rooms", "/quit"),
     lambda: ("general", "ops", "операции", "@boris"),
-    lambda: ("anna", "andrew", "boris", "Ёжик"),
+    lambda: ("anna", "andrew", "boris", "Ёжик", "mallory\x1b[2J"),
 )
 
 
@@ -26,6 +26,7 @@ COMPLETER = Completer(
         ("hello bo", "hello boris "),
         ("@AN", "@an"),
         ("done :tad", "done 🎉"),
+        ("@mal", "@mal\t"),
         ("x", "x\t"),
         ("", "\t"),
         ("no such", "no such\t"),
