@@ -26,6 +26,7 @@ from lanchat_server.service.lifecycle.server import serve
 from lanchat_server.window.administration import LocalAdministration
 from lanchat_server.window.log import WindowLog
 from lanchat_server.window.model import ServiceState, WindowModel
+from lanchat_server.window.settings import SettingsSource
 from lanchat_server.window.thread import (
     Answer,
     Event,
@@ -96,7 +97,14 @@ class _Window:
             root,
             dark,
             log,
-            WindowActions(self._start, self._stop, self._close_by_hand, self._make_first, administration),
+            WindowActions(
+                self._start,
+                self._stop,
+                self._close_by_hand,
+                self._make_first,
+                administration,
+                SettingsSource(config, self._beside),
+            ),
         )
 
     @property
@@ -142,6 +150,10 @@ class _Window:
     def _ask(self, request: Any, then: Callable[[Outcome], None]) -> None:
         if self._thread is not None:
             self._thread.ask(request, then)
+
+    def _beside(self, work: Callable[[], str], then: Callable[[str], None]) -> None:
+        if self._thread is not None:
+            self._thread.run_beside(work, then)
 
     def _stop(self) -> None:
         if self._may_stop():

@@ -143,6 +143,19 @@ class ServerThread:
     def _answer(self, then: Callable[[Outcome], None], outcome: Outcome) -> None:
         self._post(Answer(lambda: then(outcome)))
 
+    def run_beside(self, work: Callable[[], str], then: Callable[[str], None]) -> None:
+        """Run what waits for others in a thread of its own: an Answer brings its result. From any thread."""
+
+        def run() -> None:
+            try:
+                result = work()
+            except Exception:
+                _log.exception("work of the window failed")
+                result = _("Something went wrong inside the server: see its log")
+            self._post(Answer(lambda: then(result)))
+
+        threading.Thread(target=run, name="window-work", daemon=True).start()
+
     def make_first(self, user: str, password: str) -> None:
         """Ask it to make the administrator's account, while there is none: a FirstAccountResult tells how that ended.
         Returns at once, from any thread."""

@@ -14,7 +14,7 @@ import msgspec
 from lanchat.i18n import _
 from lanchat.ui.administration.pages import administration_tabs
 from lanchat.ui.administration.port import AdministrationPort
-from lanchat.ui.administration.window_view import PageSet, TabRow
+from lanchat.ui.administration.window_view import PageSet, Tab, TabRow
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.glyphs import inline, one_line
 from lanchat.ui.kit.canvas.images import Images
@@ -29,6 +29,8 @@ from lanchat_server.window import question
 from lanchat_server.window.log import WindowLog
 from lanchat_server.window.model import ServiceState, WindowModel
 from lanchat_server.window.overview import OverviewPage, set_text, wrapped
+from lanchat_server.window.settings import SettingsSource
+from lanchat_server.window.settings_page import SettingsPage
 
 _SIZE, _MINIMUM = (960, 720), (780, 680)
 _BUTTONS = {
@@ -41,13 +43,15 @@ _BUTTONS = {
 
 
 class WindowActions(msgspec.Struct, frozen=True):
-    """What a person may ask for. `administration`: what the pages of an administrator ask; None: there are none."""
+    """What a person may ask for. `administration`: what the pages of an administrator ask; None: there are none.
+    `settings`: for the page of settings."""
 
     start: Callable[[], None]
     stop: Callable[[], None]
     close: Callable[[], None]
     make_first: Callable[[str, str, str], None]
     administration: AdministrationPort | None = None
+    settings: SettingsSource | None = None
 
 
 def make_root(dark: bool) -> Any:
@@ -192,6 +196,9 @@ class ServerView:
         server = self._actions.administration
         if self._serves and server is not None:
             tabs = administration_tabs(self._tools, server)
+            if (settings := self._actions.settings) is not None:
+                # Before what happens now.
+                tabs.insert(-1, Tab(_("Settings"), lambda master: SettingsPage(self._tools, master, settings)))
             self._pages = PageSet(self._frame, tabs)
             self._tabs = TabRow(self._tools, self._frame, [_("Overview"), *(tab.title for tab in tabs)], self._choose)
             self._tabs.frame.grid(row=2, sticky="w", pady=(0, self._tools.px(10)))

@@ -166,7 +166,7 @@ def test_pages_of_the_administrator_show_sessions_and_people(open_window: Open, 
         name, _device, address = facts["rows"][0][:3]
         assert name == "anna"
         assert address.startswith("127.")
-        key(display, "Left", "Left", "Left")
+        key(display, "Left", "Left", "Left", "Left")
         facts = window.wait(lambda now: "1 account" in now["labels"], "the page with the people")
         assert facts["rows"][0][0] == "anna"
         key(display, "Left")

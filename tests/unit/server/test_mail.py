@@ -22,15 +22,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lanchat import i18n
 from lanchat_server import mail
 from lanchat_server.config import Smtp
-from lanchat_server.mail import Mailer
+from lanchat_server.mail import Mailer, send_test
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 CODE = "31415926"
 SENDER = "Чат <chat@example.org>"
 Start = Callable[..., Smtp]
+
+
+def test_failed_test_message_says_why() -> None:
+    nobody = Smtp("127.0.0.1", free_port(), "", "", SENDER, "plain")
+    i18n.set_language("en")
+    assert "127.0.0.1 cannot be reached" in send_test(nobody, "anna@example.org", "Office")
+    assert send_test(nobody, "nowhere", "Office") == "This is not an e-mail address"
 
 
 class Mailbox:
