@@ -178,6 +178,7 @@ class RoomBook:
             mine=room.creator == self.me,
             general=room.joined and room.creator == 0 and room.kind is RoomKind.PUBLIC,
             alike=self._core.directory.is_alike_room(room),
+            joined_at=room.joined_ms / 1000 if room.joined else 0.0,
         )
         if not room.joined:
             return view

@@ -55,6 +55,7 @@ class EventNotifier:
             read,
             room.creator if member else 0,
             room.archived,
+            member.joined_ms if member else 0,
         )
 
     def rooms_for(self, user: int, after: bytes = b"") -> tuple[list[wire.Room], bytes]:

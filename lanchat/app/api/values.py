@@ -86,7 +86,7 @@ class RoomView(msgspec.Struct, frozen=True):
     messages by others above the read cursor, counted up to UNREAD_MAX. `last_text`, `last_author`: for a preview line.
     `archived`: nothing can be written there. `mine`: this user made it. `general`: everybody is in it. `alike`: another
     room has this name, or one that looks the same; the title then has the room's number. `called`: the number of the
-    first unread message that mentions this user, 0 for none."""
+    first unread message that mentions this user, 0 for none. `joined_at`: since when this user is in it, 0 for not."""
 
     room: int
     name: str
@@ -107,6 +107,7 @@ class RoomView(msgspec.Struct, frozen=True):
     general: bool = False
     alike: bool = False
     called: int = 0
+    joined_at: float = 0.0
 
 
 class Reaction(msgspec.Struct, frozen=True):

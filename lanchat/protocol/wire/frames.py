@@ -221,7 +221,8 @@ class Users(_Frame, frozen=True, tag=32):
 class Room(msgspec.Struct, array_like=True, frozen=True):
     """A room as one user sees it. `first_seq`: the lowest number this user may read. `partner`: the other user of a
     direct room, else 0. `joined`: false for a public room that the user may join. `creator`: who made it, told to its
-    members, 0: the server. `archived`: it can be read and nothing else."""
+    members, 0: the server. `archived`: it can be read and nothing else. `joined_ms`: since when this user is a member,
+    else 0."""
 
     id: U63
     name: Short
@@ -235,6 +236,7 @@ class Room(msgspec.Struct, array_like=True, frozen=True):
     read: U63 = 0
     creator: U63 = 0
     archived: bool = False
+    joined_ms: U63 = 0
 
 
 class RoomChanged(_Frame, frozen=True, tag=33):

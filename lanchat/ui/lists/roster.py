@@ -110,7 +110,8 @@ def _room_order(room: RoomView) -> tuple[bool, str]:
 
 
 def _recent(room: RoomView) -> tuple[float, str]:
-    return -room.last_time, name_key(room.title)
+    """A room that is new to this person stands above, also while nothing is said in it."""
+    return -max(room.last_time, room.joined_at), name_key(room.title)
 
 
 def _room_row(model: ChatModel, room: RoomView) -> ListRow:

@@ -56,6 +56,12 @@ def test_rooms_and_conversations_stand_by_last_activity(workbench: Workbench) ->
     assert titles(workbench)[0] == "general"
 
 
+def test_room_that_one_was_invited_to_just_now_stands_first(workbench: Workbench) -> None:
+    change(workbench, 1, last_time=0.0, joined_at=45.0)
+    change(workbench, 2, joined_at=1.0)
+    assert titles(workbench) == ["general", "разработка", "ops", "random"]
+
+
 def test_order_of_names_is_a_choice(workbench: Workbench) -> None:
     workbench.chat.listing.order_by_name(True)
     assert titles(workbench) == ["general", "ops", "random", "разработка"]
