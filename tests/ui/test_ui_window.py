@@ -394,7 +394,7 @@ def test_double_click_on_a_member_opens_a_direct_conversation(window: UiWindow) 
     window.see("Members — 6", "item")
     listed = [seen for seen in window.probe.seen("item") if seen.text == "Bob Lee" and "toplevel" in seen.path]
     window.click_at(listed[0], count=2)
-    window.see("Message to Bob Lee")
+    wait_until(lambda: "Bob Lee" in window.probe.title, 5, "the conversation is open")
     assert window.wait_command("FindRoom")["name"] == "@bob"
     assert not window.commands("RemoveUser")
     window.send("and I type on")
