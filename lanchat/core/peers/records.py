@@ -126,7 +126,7 @@ class RecordExchange:
     def _reaches(self, user: int) -> list[wire.RoomReach]:
         """How far the rooms are stored that both users are in."""
         cursors = sorted(self._copies.cursors().items())
-        return [wire.RoomReach(room, seq) for room, seq in cursors if self._first(room, user)]
+        return [wire.RoomReach(room, seq) for room, seq in cursors if seq and self._first(room, user)]
 
     def _first(self, room: int, user: int) -> int:
         """The lowest number that a user may read of a room of both; 0: it is none."""
@@ -220,7 +220,7 @@ class RecordExchange:
         further = {
             reach.room: reach.seq
             for reach in frame.rooms
-            if 0 < cursors.get(reach.room, 0) < reach.seq and self._first(reach.room, user)
+            if cursors.get(reach.room, reach.seq) < reach.seq and self._first(reach.room, user)
         }
         if self._fetch is not None:
             if self._fetch.end == end:

@@ -36,8 +36,8 @@ class RoomCopies:
                 self._receivers[room.id] = receiver
 
     def cursors(self) -> dict[int, int]:
-        """How far each room is stored, those aside of which nothing is."""
-        return {room: receiver.cursor for room, receiver in self._receivers.items() if receiver.cursor}
+        """How far each room is stored, 0: it was empty; those aside of which nothing is known."""
+        return {room: receiver.cursor for room, receiver in self._receivers.items() if receiver.chain is not None}
 
     def head(self, room: int) -> Head | None:
         """The newest one that was stored, when the records up to it are here."""

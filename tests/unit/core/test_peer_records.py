@@ -117,6 +117,14 @@ def test_room_of_which_nothing_is_stored_waits_for_the_server() -> None:
     assert reaches(office) == [300, 300]
 
 
+def test_room_that_was_empty_is_filled() -> None:
+    office, log = office_of(300, 0)
+    office.link()
+    office.away()
+    office.net.run_for(20.0)
+    assert is_whole(office.talkers[3], log)
+
+
 def test_nothing_is_asked_for_when_nothing_differs() -> None:
     office, _log = office_of(300, 300)
     office.link()
