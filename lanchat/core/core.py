@@ -86,7 +86,7 @@ _FINAL = frozenset((wire.Code.BAD_CREDENTIALS, wire.Code.ACCOUNT_DISABLED, wire.
 
 
 class LogIdentity(msgspec.Struct, frozen=True):
-    """Which log this is; `epoch` is the server's present one, told at each connection."""
+    """Which log this is; `epoch` is the server's present one, told at each connection, 0 before the first."""
 
     log_id: bytes
     epoch: int
@@ -383,7 +383,7 @@ class ClientCore:
         self.counters[reason] += 1
 
     def _check_head(self, head: Head) -> bool:
-        if head.epoch != self.identity.epoch:
+        if head.epoch != (self.identity.epoch or self._rooms.copies.epoch or head.epoch):
             self.drop("head of another epoch")
             return False
         try:

@@ -63,7 +63,7 @@ class Process:
         self.run = world.random.getrandbits(62)
         self.core = ClientCore(
             config=world.scene.client_config,
-            identity=LogIdentity(LOG_ID, world.database.log.epoch, LOG_PUBLIC),
+            identity=LogIdentity(LOG_ID, 0, LOG_PUBLIC),
             device_key=signing_key(profile.author.key),
             user=profile.user,
             store=profile.store,

@@ -25,6 +25,8 @@ class RoomCopies:
         self._receivers = receivers
         self._make = make
         self._stored = stored
+        # The highest of the heads in the rooms that were read, 0: there is none.
+        self.epoch = 0
 
     def read(self, rooms: Iterable[wire.Room]) -> None:
         """There is no session to read these rooms in: as the local copy has them."""
@@ -34,6 +36,8 @@ class RoomCopies:
                 receiver.attach(room.first_seq)
                 receiver.detach()
                 self._receivers[room.id] = receiver
+                head = self._store.head(room.id)
+                self.epoch = max(self.epoch, head.epoch if head is not None else 0)
 
     def cursors(self) -> dict[int, int]:
         """How far each room is stored, 0: it was empty; those aside of which nothing is known."""

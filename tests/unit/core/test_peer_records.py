@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from lanchat.core.peers import records as records_module
+from lanchat.core.ports import ChainLink
 from lanchat.protocol import wire
 from lanchat.protocol.codec import encode
 from lanchat.protocol.log.records import Record
-from tests.support.fake_log import FakeLog, device_of, key_of
-from tests.support.peer_office import GENERAL, SECRET_ROOM, PeerOffice, Talker
+from tests.support.fake_log import FakeLog, Wire, device_of, key_of
+from tests.support.memory_local import MemoryLocalStore
+from tests.support.peer_office import GENERAL, SECRET_ROOM, PeerOffice, Talker, wire_room
 
 
 def office_of(*reaches: int, records: int = 300, **options: Any) -> tuple[PeerOffice, FakeLog]:
@@ -135,6 +137,23 @@ def test_nothing_is_asked_for_when_nothing_differs() -> None:
     office.net.run_for(100.0)
     assert one.sent - sent <= 28
     assert (one.octets - octets) / (one.sent - sent) <= 47
+
+
+def test_start_without_the_server_knows_the_epoch_of_its_copy() -> None:
+    """The server tells it at each connection; before the first one only what is stored says something."""
+    log = FakeLog()
+    log.say()
+    empty, filled = MemoryLocalStore(), MemoryLocalStore()
+    filled.start_span(GENERAL, 0, log.hashes[GENERAL][0])
+    filled.append(GENERAL, [ChainLink(log.records[GENERAL][0], log.hashes[GENERAL][1])], log.head(GENERAL))
+    for store in (empty, filled):
+        core = Wire(log, store).core
+        core.identity = replace(core.identity, epoch=0)
+        core._rooms.copies.read([wire_room(GENERAL)])
+        assert core._check_head(log.head(GENERAL))
+        log.epoch = 2
+        assert core._check_head(log.head(GENERAL)) is (store is empty)
+        log.epoch = 1
 
 
 # --- Who may read -----------------------------------------------------------------------------------------------------
