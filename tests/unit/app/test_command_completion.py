@@ -87,6 +87,8 @@ LOCAL_COMMANDS = {
     api.RecoverConfirmCommand,
     api.WaitLiveCommand,
     api.DisconnectCommand,
+    api.ListReplacedCommand,
+    api.StartAnewCommand,
     api.SendCommand,
     api.EditCommand,
     api.DeleteCommand,
