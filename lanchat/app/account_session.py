@@ -18,12 +18,13 @@ from lanchat.app import api
 from lanchat.app.command_errors import delayed, known_code, link_problem, offline, refusal, refused_with, unreadable
 from lanchat.app.deferred_lines import DeferredRecords
 from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
-from lanchat.app.rooms import RoomBook
+from lanchat.app.rooms import RoomBook, decode
 from lanchat.core import events as core_events
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.core.session.states import IN_SESSION, LinkState
 from lanchat.core.view.fold import DecodedRecord, is_shown, readable_change
+from lanchat.core.view.pending import PendingChange, pending_change
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -247,6 +248,8 @@ class AccountSession:
         self._made[item.key] = item
         if is_shown(kind):
             self._emit(api.LineAdded(self.book.waiting_line(item), live=True))
+        elif not self.core.in_session:
+            self._pend(pending_change(decode(item), item.message.body, self.core.user))
         self.driver.pump()
         return item
 
@@ -333,7 +336,7 @@ class AccountSession:
             case core_events.MessagesCarried():
                 self._messages_carried(event)
             case core_events.CarriedRefused():
-                self._emit(api.LineWithdrawn(message_id(event.key), event.key.room))
+                self._carried_refused(event)
             case core_events.CertificateRenewed():
                 self._keep_certificate(event.certificate)
             case core_events.RoomStopped():
@@ -387,6 +390,9 @@ class AccountSession:
         self._emit(self.state)
         if self.state.state is LinkState.AWAY and before is not LinkState.AWAY:
             self._emit_everybody_offline()
+            for room in self.book.looked_at():
+                for change in self.core.pending_changes(room):
+                    self._pend(change)
 
     def _peers_reached(self, users: tuple[int, ...]) -> None:
         """Own other devices are nobody else."""
@@ -494,6 +500,7 @@ class AccountSession:
         else:
             self._decided[key] = known_code(event.code)
             self.book.refused(key, item, event.code)
+            self._take_back(key)
             code, details = known_code(event.code), refused_with(event.code)
             self._emit(api.LineRefused(message_id(key), key.room, code, details, made_here=item is not None))
 
@@ -501,6 +508,29 @@ class AccountSession:
         for header, message, author in event.items:
             if is_shown(header.kind):
                 self._emit(api.LineAdded(self.book.carried_line(header, message, author), live=True))
+            else:
+                self._pend(pending_change(header, message.body, author))
+
+    def _pend(self, change: PendingChange | None) -> None:
+        """A change that is not stored yet is shown at once."""
+        line = self.book.pend(change) if change is not None else None
+        if change is not None and line is not None:
+            cause, made = _CAUSES[change.kind], message_id(change.key)
+            self._emit(api.LineChanged(line, cause, 0, change.author, change.text, made))
+
+    def _take_back(self, key: MessageKey) -> None:
+        """A change that will never be stored is not shown any more."""
+        taken = self.book.take_back(key)
+        line, change = taken if taken is not None else (None, None)
+        if line is not None and change is not None:
+            self._emit(api.LineChanged(line, "refused", 0, change.author, change.text, message_id(key)))
+
+    def _carried_refused(self, event: core_events.CarriedRefused) -> None:
+        key = event.key
+        self._take_back(key)
+        code = known_code(event.code) if event.code else None
+        details = refused_with(event.code) if event.code else None
+        self._emit(api.LineWithdrawn(message_id(key), key.room, code, details))
 
     def _messages_wait(self, event: core_events.MessagesDelayed) -> None:
         code, details = known_code(event.code), delayed(event.code, self.wall_ms() / 1000 + event.wait)
@@ -558,7 +588,8 @@ class AccountSession:
         if target is not None:
             line = self.book.line(room, target)
             cause = _CAUSES[change.kind]
-            self._emit(api.LineChanged(line, cause, change.seq, change.author.user, change.text))
+            made = message_id(note.header.key)
+            self._emit(api.LineChanged(line, cause, change.seq, change.author.user, change.text, made))
 
 
 def _octets(event: core_events.Event) -> int:

@@ -18,6 +18,7 @@ from lanchat.app.command_errors import known_code
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
 from lanchat.core.view.fold import DecodedRecord, FoldedText, RoomFold, is_shown
+from lanchat.core.view.pending import PendingChange, PendingChanges
 from lanchat.protocol.codes import Code, PresenceState, Role, RoomKind
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.problems import ProblemDetails
@@ -40,10 +41,12 @@ class MemberPlace(NamedTuple):
 
 class RoomInfo(msgspec.Struct):
     """What is known of one room beside its records. `cursors`: by user, None until they were asked for; `listed`: they
-    are those of all members. `members`: user ids, None until they were asked for."""
+    are those of all members. `members`: user ids, None until they were asked for. `pending`: changes that are not
+    stored yet."""
 
     fold: RoomFold
     last: FoldedText | None
+    pending: PendingChanges
     cursors: dict[int, MemberPlace] | None = None
     listed: bool = False
     members: tuple[int, ...] | None = None
@@ -71,7 +74,8 @@ class RoomBook:
         if state is None:
             fold = RoomFold(room, self._log, self._core.authors, self.me, self._core.config, self._calls_me)
             newest = fold.below(0, 1)
-            state = self._states[room] = RoomInfo(fold, newest[-1] if newest else None)
+            pending = PendingChanges(self._core.pending_changes(room))
+            state = self._states[room] = RoomInfo(fold, newest[-1] if newest else None, pending)
         return state
 
     def forget(self, room: int) -> None:
@@ -98,13 +102,46 @@ class RoomBook:
     # --- What comes -----------------------------------------------------------------------------------------------
 
     def note(self, room: int, records: Iterable[DecodedRecord]) -> None:
-        """New records of a room, stored."""
+        """New records of a room, stored. What was pending of them is folded in from now on."""
         state = self.state(room)
+        if state.pending.about:
+            records = list(records)
+            for record in records:
+                state.pending.pop(record.header.key)
         state.fold.note(records)
         # What was read ahead for a command is not fresh any more, but it is no less new.
         newest = state.fold.newest()
         if newest is not None and (state.last is None or newest.seq >= state.last.seq):
             state.last = newest
+
+    def pend(self, change: PendingChange) -> Line | None:
+        """A change that is not stored yet: the line that it changes, when it does and the line is here."""
+        pending = self.state(change.key.room).pending
+        if pending.target(change.key):
+            return None
+        before = self._line_at(change.key.room, change.target)
+        pending.add(change)
+        return self._changed_line(change, before)
+
+    def take_back(self, key: MessageKey) -> tuple[Line | None, PendingChange] | None:
+        """A change that will never be stored, with the line that it had changed; None: there was none."""
+        known = self._states.get(key.room)
+        before = self._pending_line(key)
+        change = known.pending.pop(key) if known is not None else None
+        return (self._changed_line(change, before), change) if change is not None else None
+
+    def _pending_line(self, key: MessageKey) -> Line | None:
+        known = self._states.get(key.room)
+        target = known.pending.target(key) if known is not None else 0
+        return self._line_at(key.room, target) if target else None
+
+    def _changed_line(self, change: PendingChange, before: Line | None) -> Line | None:
+        after = self._line_at(change.key.room, change.target)
+        return after if after != before else None
+
+    def _line_at(self, room: int, seq: int) -> Line | None:
+        folded = self.state(room).fold.folded(seq)
+        return self.line(room, folded) if folded is not None else None
 
     def unread(self, room: int) -> int:
         """Texts by others above what this user has read, here or on any device."""
@@ -251,7 +288,9 @@ class RoomBook:
     # --- Lines ----------------------------------------------------------------------------------------------------
 
     def line(self, room: int, folded: FoldedText) -> Line:
-        """A stored text."""
+        """A stored text, with what is pending about it."""
+        if self.state(room).pending.about:
+            folded = self._with_pending(room, folded)
         user = self._core.directory.users.get(folded.author.user)
         line = Line(
             message_id(folded.header.key),
@@ -267,10 +306,19 @@ class RoomBook:
             edited=folded.edited,
             deleted=folded.deleted,
             imported=folded.author.imported,
+            pending=folded.pending,
             reactions=tuple(Reaction(emoji, users) for emoji, users in folded.reactions),
             called="@" in folded.text and self._calls_me(folded.text, folded.author.user),
         )
         return self._with_receipts(self._with_reply(line, folded.header))
+
+    def _with_pending(self, room: int, folded: FoldedText) -> FoldedText:
+        return self.state(room).pending.shown(folded, self._role)
+
+    def _role(self, user: int) -> Role:
+        """As the log has said."""
+        account = self._core.statements.accounts.get(user)
+        return account.role if account is not None else Role.MEMBER
 
     def _with_reply(self, line: Line, header: Header) -> Line:
         if header.kind is not Kind.TEXT or not header.ref:
@@ -278,6 +326,7 @@ class RoomBook:
         target = self.state(line.room).fold.folded(header.ref)
         if target is None:
             return replace(line, reply_to=header.ref)
+        target = self._with_pending(line.room, target)
         text = target.text[:_REPLY_CHARACTERS]
         return replace(line, reply_to=header.ref, reply_text=text, reply_author=self.display_name(target))
 

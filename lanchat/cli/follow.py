@@ -24,6 +24,7 @@ from lanchat.wording.problems import details_text
 # Ids that are remembered so that a message which was shown before it was stored is not shown again. The server takes
 # 500 messages a second at most; 4,096 ids are 8 s of that, in 400 KiB.
 SHOWN_MAX = 4096
+_CHANGES = frozenset(("edit", "delete", "reaction"))
 
 
 class FollowView(Protocol):
@@ -43,10 +44,13 @@ class FollowView(Protocol):
         """A message that was shown as not stored yet was stored."""
 
     def changed(self, change: api.LineChanged) -> None:
-        """An edit, deletion or reaction was stored."""
+        """An edit, deletion or reaction was stored, or came without the server and is not stored yet."""
 
     def refused(self, event: api.LineRefused) -> None:
         """A message that was shown as not stored yet will never be stored."""
+
+    def withdrawn(self, event: api.LineWithdrawn) -> None:
+        """Somebody else's message or change that was shown as not stored yet will never be stored."""
 
     def waits(self, event: api.LineDelayed) -> None:
         """The server has no room for a message that was shown as not stored yet."""
@@ -201,8 +205,11 @@ class Follower:
             case api.LineRefused(id, room) if room == self.room and id in self._pending:
                 self._pending.discard(id)
                 view.refused(event)
-            case api.LineWithdrawn(id, room) if room == self.room:
+            case api.LineWithdrawn(id, room) if room == self.room and id in self._pending:
                 self._pending.discard(id)
+                # An administrator may have it stored later.
+                self._shown.pop(id, None)
+                view.withdrawn(event)
             case api.LineDelayed(id, room) if room == self.room and id in self._pending and not event.again:
                 view.waits(event)
             case api.RoomUpdated(room_view):
@@ -244,14 +251,17 @@ class Follower:
             self._stored(view, line.id, line.seq)
 
     def _message(self, view: FollowView, line: api.Line) -> None:
-        self._shown[line.id] = None
+        self._remember(line.id, pending=line.seq is None)
+        view.message(line)
+
+    def _remember(self, id: str, *, pending: bool) -> None:
+        self._shown[id] = None
         if len(self._shown) > SHOWN_MAX:
             oldest = next(iter(self._shown))
             del self._shown[oldest]
             self._pending.discard(oldest)
-        if line.seq is None:
-            self._pending.add(line.id)
-        view.message(line)
+        if pending:
+            self._pending.add(id)
 
     def _stored(self, view: FollowView, id: str, seq: int) -> None:
         self._pending.discard(id)
@@ -261,4 +271,10 @@ class Follower:
         # A number at or below the head is folded into what was shown; 0 is not stored yet, or a receipt.
         if change.cause_seq > self.head and change.cause != "receipt":
             self.head = change.cause_seq
+            if change.id in self._pending:
+                self._stored(view, change.id, change.cause_seq)
+            elif change.id not in self._shown:
+                view.changed(change)
+        elif not change.cause_seq and change.cause in _CHANGES and change.id not in self._shown:
+            self._remember(change.id, pending=True)
             view.changed(change)

@@ -27,7 +27,8 @@ def user_name(user: int, people: People) -> str:
 
 
 def message_row(line: api.Line, room: str) -> dict[str, Any]:
-    """The keys that each message has. `sent_at` is what the author's clock said, `stored_at` the server's time."""
+    """The keys that each message has. `sent_at` is what the author's clock said, `stored_at` the server's time;
+    `pending`: a change of it that is shown is not stored yet."""
     return {
         "room": room,
         "seq": line.seq,
@@ -39,6 +40,7 @@ def message_row(line: api.Line, room: str) -> dict[str, Any]:
         "stored": line.seq is not None,
         **({"imported": True} if line.imported else {}),
         **({"mentions_you": True} if line.called else {}),
+        **({"pending": True} if line.pending else {}),
     }
 
 
@@ -72,6 +74,8 @@ def message_text(line: api.Line, say: Callable[[str], str] = shown) -> str:
     reply = _(" (reply to #{number})").format(number=line.reply_to) if line.reply_to else ""
     text = _("(deleted)") if line.deleted else say(line.text)
     edited = _(" (edited)") if line.edited and not line.deleted else ""
+    if line.pending:
+        edited += _(" (change not stored yet)")
     imported = _(" (imported)") if line.imported else ""
     called = _(" (mentions you)") if line.called else ""
     moment = line.sent_at if line.imported else line.stored_at or line.sent_at

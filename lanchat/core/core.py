@@ -73,10 +73,11 @@ from lanchat.core.session.receipts import ReceiptTracker
 from lanchat.core.session.requests import Answer, Handler
 from lanchat.core.session.states import LinkEvent, LinkState, Reason
 from lanchat.core.timers import earliest
+from lanchat.core.view.pending import PendingChange, pending_change
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import Limits
-from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat.protocol.log.messages import Kind, MessageKey, decode_header_untrusted
 from lanchat.protocol.log.records import Head, check_head
 from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.transport import Transport
@@ -740,6 +741,16 @@ class ClientCore:
         if self.peers is None:
             return []
         return [item for item in self.peers.carried.in_room(room) if item.header.device != self._composer.device]
+
+    def pending_changes(self, room: int) -> list[PendingChange]:
+        """Edits, deletions and reactions of a room that are not stored yet: others' that peers brought, and those of
+        this profile while the server is away. Raises LocalStoreError."""
+        found = [(item.header, item.message.body, item.author) for item in self.carried(room)]
+        if not self._link.up:
+            items = (item for item in self._store.outgoing() if item.key.room == room)
+            found += [(decode_header_untrusted(item.message.header), item.message.body, self.user) for item in items]
+        changes = (pending_change(header, body, author) for header, body, author in found)
+        return [change for change in changes if change is not None]
 
     def _settle_store(self) -> None:
         """Everything that needs the local copy."""

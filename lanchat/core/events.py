@@ -137,7 +137,8 @@ class MessagesCarried(msgspec.Struct, frozen=True):
 
 
 class CarriedRefused(msgspec.Struct, frozen=True):
-    """A message that was carried will never be stored; `code`: why, as the server says."""
+    """A message that was carried will never be stored; `code`: why, as the server says. 0: too many others came, and
+    it is not kept here any longer."""
 
     key: MessageKey
     code: int

@@ -5,6 +5,8 @@ in the conversation itself: a text that begins with `!` is an order to the fake,
 
     !say bob Hello            bob says Hello in this room
     !hold / !release          nothing is stored any more / everything is
+    !carry bob Hello          bob's message comes without the server: it is not stored
+    !handin / !withdraw       all of these are stored / the last one never will be
     !refuse                   the next message is refused
     !state away               the link has this state
     !receipts                 everybody has received and read everything in this room
@@ -172,6 +174,7 @@ class FakeEngine:
         self._jobs: queue.Queue[tuple[Any, concurrent.futures.Future[Any]] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="fake-net", daemon=True)
         self._held: list[Line] | None = None
+        self._carried: list[Line] = []
         self._refuse_next = False
         self._full = False
         self._outbox: list[Line] = []
@@ -459,6 +462,14 @@ class FakeEngine:
             case "release":
                 self._held = None
                 self._store_all()
+            case "carry":
+                self._carry(room, rest[0], rest[1])
+            case "handin":
+                carried, self._carried = self._carried, []
+                for line in carried:
+                    self.emit(api.LineAdded(self.world.store(line), True))
+            case "withdraw":
+                self.emit(api.LineWithdrawn(self._carried.pop().id, room))
             case "refuse":
                 self._refuse_next = True
             case "state":
@@ -473,6 +484,12 @@ class FakeEngine:
                 self.emit(StateChanged(LinkState.REFUSED, details_of("This computer's access was revoked.")))
             case _:
                 raise CommandError(ErrorKind.INVALID, details_of(f"no order {name}"))
+
+    def _carry(self, room: int, name: str, text: str) -> None:
+        """Somebody else's message comes without the server."""
+        author = next(person.user_id for person in self.world.people.values() if person.name == name)
+        self._carried.append(self.world.line(room, author, text, None, time.time()))
+        self.emit(api.LineAdded(self._carried[-1], True))
 
     def say(self, room: int, name: str, text: str) -> None:
         """Somebody else says something."""

@@ -4,6 +4,7 @@ import datetime
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat.app.api import Line
 from lanchat.ui.conversation.marks import entry_block
@@ -131,6 +132,23 @@ def test_anchor_keeps_its_position_when_other_lines_change() -> None:
     assert after
     assert after.y == before.y
     assert view.top < 0
+
+
+def test_stored_messages_move_away_from_the_one_that_is_read() -> None:
+    """Several that wait are in sight, and some of them go to their places in the log."""
+    stored = [line(seq) for seq in range(1, 20)]
+    waits = [replace(line(100 + n, text=f"waits {n}"), seq=None, stored_at=0.0) for n in range(10)]
+    view, context = scene(), EntryContext(waiting=True)
+    view.show(arrange(stored, waits, context))
+    y = view.find(waits[4].id).y  # type: ignore[union-attr]
+    stored += [replace(waits[7], seq=20, stored_at=1.0), replace(waits[3], seq=21, stored_at=1.0)]
+    left = [one for n, one in enumerate(waits) if n not in (3, 7)]
+    view.show(arrange(stored, left, context), [one.id for one in waits[3:8]])
+    assert view.find(waits[4].id).y == y  # type: ignore[union-attr]
+    # The last ones: any of them may keep its place.
+    stored += [replace(one, seq=22 + n, stored_at=1.0) for n, one in enumerate(left)]
+    view.show(arrange(stored, [], EntryContext()), [one.id for one in waits[4:7]])
+    assert view.find(waits[4].id).y == y  # type: ignore[union-attr]
 
 
 def test_growing_line_above_does_not_move_the_anchor() -> None:

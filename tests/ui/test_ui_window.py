@@ -31,6 +31,11 @@ def window(display: str, tmp_path: Path) -> Iterator[UiWindow]:
         yield window
 
 
+def shown_texts(window: UiWindow) -> set[str]:
+    """Whole rows of the conversation: an order to the fake stands there, too."""
+    return {seen.text for seen in window.probe.seen("item")}
+
+
 def composer_text(window: UiWindow) -> str:
     """The composer's text; empty while the widgets are rebuilt."""
     return next((seen.text for seen in window.probe.seen("Text")), "")
@@ -245,6 +250,21 @@ def test_focus_before_the_room_is_drawn_marks_nothing_as_read(window: UiWindow) 
         window.keys("Return")
         window.see(f"Message to {name}")
     assert window.commands("MarkRead") == []
+
+
+def test_messages_without_the_server_are_marked_until_stored_or_refused(window: UiWindow) -> None:
+    window.send("!state away")
+    window.see("2 colleagues can be reached directly")
+    for text in ("one of them", "two of them"):
+        window.send(f"!carry bob {text}")
+        wait_until(lambda text=text: text in shown_texts(window), 10, f"{text} is shown")
+    window.see("Not stored yet", "item")
+    window.send("!withdraw")
+    wait_until(lambda: "two of them" not in shown_texts(window), 10, "it is taken back")
+    window.send("!state live")
+    window.send("!handin")
+    window.probe.wait_gone("Not stored yet", "item")
+    assert "one of them" in shown_texts(window)
 
 
 def test_waiting_message_shows_the_reason_until_stored(window: UiWindow) -> None:

@@ -68,7 +68,8 @@ class LineAdded(msgspec.Struct, frozen=True):
 
 class LineChanged(msgspec.Struct, frozen=True):
     """A line that may be on the screen changed: edited, deleted, reacted to, receipts. `cause`: edit, delete,
-    reaction, receipt; `seq` of the record that caused it (0 for receipts); `by` the user, `text` the emoji (with "-"
+    reaction, receipt, or refused: one of these is taken back, which was shown although it was not stored. `id` of the
+    message that caused it, and its number (0: not stored yet, or a receipt); `by` the user, `text` the emoji (with "-"
     when taken back) or new text."""
 
     line: Line
@@ -76,6 +77,7 @@ class LineChanged(msgspec.Struct, frozen=True):
     cause_seq: int = 0
     by: int = 0
     text: str = ""
+    id: str = ""
 
 
 class LineStored(msgspec.Struct, frozen=True):
@@ -104,10 +106,13 @@ class LineRefused(msgspec.Struct, frozen=True):
 
 
 class LineWithdrawn(msgspec.Struct, frozen=True):
-    """A line of somebody else that was not stored yet will never be: the server refused it. It leaves the screen."""
+    """A message of somebody else that was not stored yet will never be: the server refused it; without a `code` too
+    many others came. A line leaves the screen, a change is taken back."""
 
     id: str
     room: int
+    code: Code | None = None
+    details: ProblemDetails | None = None
 
 
 class LineDelayed(msgspec.Struct, frozen=True):

@@ -125,7 +125,8 @@ class Line(msgspec.Struct, frozen=True):
     `imported`: it was brought in from another program, so that nobody but the server says whose it is; `sent_at` is
     what that program had. Of all others the author's signature was checked.
     `received`, `read`: how many other members have received and read it; `members` how many others there are.
-    `waits`: why the server has no room for it now; None when it has. `called`: it mentions this user.
+    `waits`: why the server has no room for it now; None when it has. `called`: it mentions this user. `pending`: it is
+    stored, but an edit, deletion or reaction that is shown is not stored yet.
     """
 
     id: str
@@ -151,6 +152,7 @@ class Line(msgspec.Struct, frozen=True):
     imported: bool = False
     waits: ProblemDetails | None = None
     called: bool = False
+    pending: bool = False
 
 
 class MemberReceipt(msgspec.Struct, frozen=True):

@@ -70,6 +70,16 @@ class EventView:
         values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": int(event.code)}
         self._aside(values, _("A message was refused: {reason}").format(reason=shown(details_text(event.details))))
 
+    def withdrawn(self, event: api.LineWithdrawn) -> None:
+        """Event `refused` with the code (null: too many others came), or a line on stderr with the reason."""
+        code = int(event.code) if event.code is not None else None
+        values = {"event": "refused", "room": self._follower.name, "id": event.id, "code": code}
+        if event.details is None:
+            self._aside(values, _("Somebody's message that was not stored is no longer kept here"))
+        else:
+            text = _("Somebody's message was refused: {reason}")
+            self._aside(values, text.format(reason=shown(details_text(event.details))))
+
     def waits(self, event: api.LineDelayed) -> None:
         """Event `waits` with the code, or a line on stderr with the reason."""
         values = {"event": "waits", "room": self._follower.name, "id": event.id, "code": int(event.code)}
@@ -83,9 +93,13 @@ class EventView:
         self._output.warn(shown(text))
 
     def changed(self, change: api.LineChanged) -> None:
-        """Event `edit`, `delete` or `reaction`, or a line on stdout."""
+        """Event `edit`, `delete` or `reaction`, or a line on stdout. What is not stored yet has no number, as messages
+        do."""
         author = user_name(change.by, self._follower.people)
         values, text = change_row(change, author, self._output.say)
+        if not change.cause_seq:
+            values |= {"seq": None, "id": change.id, "stored": False}
+            text = _("{text} (not stored yet)").format(text=text)
         self._output.row(values | {"room": self._follower.name}, text)
 
     def _aside(self, values: dict[str, Any], text: str) -> None:

@@ -56,6 +56,7 @@ class CarriedMessages:
         self._of_author: dict[int, OrderedDict[MessageKey, None]] = {}
         self._octets = 0
         self._left: OrderedDict[MessageKey, None] = OrderedDict()
+        self._pushed_out: list[Carried] = []
 
     def __len__(self) -> int:
         """How many."""
@@ -106,8 +107,13 @@ class CarriedMessages:
         for item in fresh:
             self._put(item)
         if self._is_too_much({item.author for item in fresh}):
-            self.remove(self._too_many())
+            self._pushed_out += self.remove(self._too_many())
         return fresh
+
+    def take_pushed_out(self) -> list[Carried]:
+        """Those that gave way to others; each is told once."""
+        pushed_out, self._pushed_out = self._pushed_out, []
+        return pushed_out
 
     def _is_too_much(self, authors: Iterable[int]) -> bool:
         total = len(self._items) > ITEMS_MAX or self._octets > OCTETS_MAX

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from lanchat.core.context import CoreContext
-from lanchat.core.events import MessagesCarried
+from lanchat.core.events import CarriedRefused, MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.comparing import NAMES_AT_ONCE, Comparison
 from lanchat.core.peers.introductions import Introductions
@@ -309,6 +309,9 @@ class PeerTalk:
         if not fresh:
             return False
         self._core_context.emit(MessagesCarried(tuple((item.header, item.message, item.author) for item in fresh)))
+        for gone in self._carried.take_pushed_out():
+            if gone.header.device != self._links.end.device:
+                self._core_context.emit(CarriedRefused(gone.header.key, 0))
         sources = {item.header.key: (end, hops) for item, end, hops in reversed(taken)}
         for item in fresh:
             self._hand_on(item, *sources[item.header.key])

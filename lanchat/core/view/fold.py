@@ -38,7 +38,8 @@ _SHOWN = frozenset((Kind.TEXT, Kind.NOTICE))
 
 
 class FoldedText(msgspec.Struct, frozen=True):
-    """A text as it is shown. `reactions`: emoji to users, in the order of the first one."""
+    """A text as it is shown. `reactions`: emoji to users, in the order of the first one. `pending`: some of it is not
+    stored yet (pending.py)."""
 
     seq: int
     header: Header
@@ -48,6 +49,7 @@ class FoldedText(msgspec.Struct, frozen=True):
     edited: bool = False
     deleted: bool = False
     reactions: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    pending: bool = False
 
 
 class DecodedRecord:

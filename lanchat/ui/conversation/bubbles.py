@@ -207,6 +207,8 @@ def _meta(sheet: Sheet, line: Line) -> None:
         text = _("edited {clock}").format(clock=text)
     if line.imported:
         text = _("imported, {clock}").format(clock=text)
+    if line.pending:
+        text = _("{text}, change not stored yet").format(text=text)
     if count := words.readers(line):
         text = f"{count} · {text}"
     tick = _tick(line, kit, sheet.skin)

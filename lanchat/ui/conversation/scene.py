@@ -36,6 +36,10 @@ class Position(msgspec.Struct, frozen=True, order=True):
     offset: int
 
 
+def _waits(entry: Entry) -> bool:
+    return isinstance(entry, MessageEntry) and entry.line.seq is None
+
+
 class Scene:
     """Stacked entries. `lay` makes the block of an entry; `measure` measures the text of messages."""
 
@@ -52,8 +56,12 @@ class Scene:
         self._blocks.clear()
 
     def show(self, entries: Sequence[Entry], anchors: Iterable[str] = ()) -> None:
-        """Stack these entries; the first of `anchors` (keys) that is there before and after keeps its place."""
+        """Stack these entries; the first of `anchors` (keys) that is there before and after keeps its place. A message
+        that was stored meanwhile, and so may have gone elsewhere, is one only where no other is."""
         old = {placed.entry.key: placed.y for placed in self.placed}
+        waited = {placed.entry.key for placed in self.placed if _waits(placed.entry)}
+        moved = waited.difference(entry.key for entry in entries if _waits(entry)) if waited else waited
+        anchors = sorted(anchors, key=moved.__contains__)
         blocks = {entry.key: (entry, self._block(entry)) for entry in entries}
         self._blocks = blocks
         heights = [blocks[entry.key][1].height for entry in entries]

@@ -22,7 +22,7 @@ def state_line(change: StateChanged, server: str) -> str:
     text = _state(state).format(server=server) if server else _nameless_state(state)
     if change.reason is not None:
         text = f"{text} {_sentence(details_text(change.reason))}"
-    if change.state is LinkState.AWAY and change.peers:
+    if state is LinkState.AWAY and change.peers:
         text += " " + ngettext(
             "{n} colleague can be reached directly.", "{n} colleagues can be reached directly.", change.peers
         ).format(n=change.peers)

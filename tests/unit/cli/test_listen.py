@@ -166,6 +166,39 @@ def test_edits_reactions_and_deletions_are_printed(capsys: pytest.CaptureFixture
     assert events[-1]["seq"] == 8
 
 
+def test_pending_change_is_printed_once_then_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    two = line(2)
+    late = [
+        api.LineChanged(two, "edit", 0, 2, "better", "idedit"),
+        api.LineChanged(two, "edit", 0, 2, "better", "idedit"),
+        api.LineChanged(two, "reaction", 0, 2, "👍", "idreaction"),
+        api.LineChanged(two, "edit", 4, 2, "better", "idedit"),
+        added(5),
+    ]
+    events = printed_events(listening([1, 2, 3], [LIVE], late), capsys)[4:]
+    common = {"room": "general", "target": 2, "author": "boris", "seq": None, "stored": False}
+    assert events[:3] == [
+        common | {"event": "edit", "text": "better", "id": "idedit"},
+        common | {"event": "reaction", "emoji": "👍", "removed": False, "id": "idreaction"},
+        {"event": "stored", "room": "general", "id": "idedit", "seq": 4},
+    ]
+    assert events[3]["seq"] == 5
+
+
+@pytest.mark.parametrize("code", [Code.TARGET_NOT_YOURS, None])
+def test_refused_pending_change_is_reported(code: Code | None, capsys: pytest.CaptureFixture[str]) -> None:
+    two = line(2)
+    late = [
+        api.LineChanged(two, "edit", 0, 2, "better", "idedit"),
+        api.LineChanged(two, "refused", 0, 2, "better", "idedit"),
+        api.LineWithdrawn("idedit", 7, code, details_of("not yours") if code else None),
+        api.LineWithdrawn("never shown", 7),
+    ]
+    events = printed_events(listening([1, 2, 3], [LIVE], late), capsys)[4:]
+    assert [event["event"] for event in events] == ["edit", "refused"]
+    assert events[1] == {"event": "refused", "room": "general", "id": "idedit", "code": int(code) if code else None}
+
+
 def test_reply_and_edited_marks_are_printed_with_the_message(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line(1, reply_to=9), line(2, edited=True)]
     client = fake({api.LoadLinesCommand: lines})
