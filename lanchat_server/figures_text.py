@@ -34,12 +34,35 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
     if search := report.get("search"):
         text = _("The search is being indexed anew: {done} of {all} messages")
         lines.append(text.format(done=search["indexed"], all=search["of"]))
+    lines += handed_in_lines(report)
     lines += storage_lines(report.get("storage", {}))
     lines += clock_lines(report.get("clock", {}))
     for room in report["rooms"]:
         members = ngettext("{number} member", "{number} members", room["members"]).format(number=room["members"])
         messages = ngettext("{number} message", "{number} messages", room["head"]).format(number=room["head"])
         lines.append(f"  {shown(room['name'])}: {messages}, {members}")
+    return lines
+
+
+def handed_in_lines(report: Mapping[str, Any]) -> list[str]:
+    """Whose messages others handed in since the start, and what waits for an administrator."""
+    lines = []
+    for figures in report.get("handed_in", ()):
+        stored = figures["stored"]
+        text = ngettext(
+            "{user} handed in {number} message of {author}", "{user} handed in {number} messages of {author}", stored
+        )
+        line = text.format(user=shown(figures["by"]), number=stored, author=shown(figures["author"]))
+        if waiting := figures["quarantined"]:
+            line += _(", and {number} for the quarantine").format(number=waiting)
+        lines.append(line)
+    if waiting := report.get("quarantined", 0):
+        text = ngettext(
+            "In the quarantine: {number} message of shut out authors",
+            "In the quarantine: {number} messages of shut out authors",
+            waiting,
+        )
+        lines.append(text.format(number=waiting))
     return lines
 
 

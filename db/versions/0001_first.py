@@ -169,6 +169,21 @@ _table(
 )
 
 _table(
+    "quarantine",
+    _key("room_id", _big),
+    _key("device_id", _fixed(16)),
+    _key("run", _big),
+    _key("n", _big),
+    _required("author_id", _big),
+    _required("brought_id", _big),
+    _required("brought_ms", _big),
+    _required("header", _octets(128)),
+    _required("signature", _fixed(64)),
+    _required("body", _exact_text),
+    sqlite_with_rowid=False,
+)
+
+_table(
     "recovery_codes",
     _key("user_id", _serial, sa.ForeignKey("users.id", name="recovery_codes_user")),
     _required("code_hash", _octets(64)),

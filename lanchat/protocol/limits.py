@@ -37,6 +37,8 @@ LIST_ENTRIES_MAX = 10_000
 # Of a status report: people and rooms that it names (with the longest names some 400 KiB), and counters.
 STATUS_LISTED_MAX = 1000
 STATUS_COUNTERS_MAX = 1024
+# Messages that an administrator takes out of the quarantine with one request: one batch.
+QUARANTINE_JUDGED_MAX = 256
 # Where a list goes on: what its entries are sorted by.
 PLACE_OCTETS_MAX = 32
 # A client that was away for 100,000 messages asks a hundred times, and waits for its disk as often.

@@ -9,6 +9,7 @@ from lanchat.i18n import _
 from lanchat.platform.clock import SYSTEM_CLOCK, Clock
 from lanchat.platform.entropy import SYSTEM_ENTROPY, Entropy
 from lanchat.protocol import wire
+from lanchat.protocol.log.messages import MessageKey
 from lanchat_server.admin.backups import CLAIMED_FILE, describe
 from lanchat_server.admin.context import Actor, LocalActor
 from lanchat_server.admin.errors import AdminError
@@ -18,8 +19,17 @@ from lanchat_server.core import accounts
 from lanchat_server.core.changes import DirectoryChange, together, transact
 from lanchat_server.core.deleted_accounts import delete_account
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, RoomRow, UserRow
+from lanchat_server.core.model import (
+    Decision,
+    DeletedRoom,
+    DeviceRow,
+    QuarantinedMessage,
+    RoomKeyRow,
+    RoomRow,
+    UserRow,
+)
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
+from lanchat_server.core.sequencer import Verdict
 from lanchat_server.maintenance.backup import backup_at_rest
 from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.passwords import PasswordHasher
@@ -27,9 +37,9 @@ from lanchat_server.store import SqlStore, open_store
 
 T = TypeVar("T")
 # What changes nothing and needs no lease.
-READING = (wire.ListAccounts, wire.FindAccount, wire.ListDevices, wire.ListAllRooms)
-# Of sessions, which only a running server has.
-RUNNING = (wire.Status, wire.EndSessions, wire.ListSessions)
+READING = (wire.ListAccounts, wire.FindAccount, wire.ListDevices, wire.ListAllRooms, wire.ListQuarantine)
+# Of sessions and the log, for which a server must run.
+RUNNING = (wire.Status, wire.EndSessions, wire.ListSessions, wire.JudgeQuarantined)
 # What makes sense before the server's first start. Anything else where no database is means a mistyped path.
 MAKING = (wire.AddAccount, wire.CreateInvite)
 # Records of a deleted room in one transaction.
@@ -170,6 +180,12 @@ class _RestingHost:
     async def deleted(self, rooms: list[DeletedRoom]) -> None:
         while await self.transact(lambda tx: together(tx.erase_more(ERASED_AT_ONCE))):
             pass
+
+    async def quarantined(self) -> list[QuarantinedMessage]:
+        return self._store.quarantined()
+
+    async def judge(self, messages: list[QuarantinedMessage], verdict: Verdict) -> dict[MessageKey, Decision]:
+        raise AdminError(_("No server is running"))
 
     def messages(self, room: RoomRow) -> int:
         return room.head.seq

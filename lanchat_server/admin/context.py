@@ -12,12 +12,14 @@ import msgspec
 from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
+from lanchat.protocol.log.messages import MessageKey
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.changes import DirectoryChange, checked
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomRow, UserRow
+from lanchat_server.core.model import Decision, DeletedRoom, DeviceRow, QuarantinedMessage, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
+from lanchat_server.core.sequencer import Verdict
 from lanchat_server.passwords import PasswordHasher
 
 T = TypeVar("T")
@@ -124,6 +126,12 @@ class Host(Protocol):
 
     async def deleted(self, rooms: list[DeletedRoom]) -> None:
         """They were deleted: what they held is to be erased."""
+
+    async def quarantined(self) -> list[QuarantinedMessage]:
+        """What waits for an administrator, in any order. Raises StoreError."""
+
+    async def judge(self, messages: list[QuarantinedMessage], verdict: Verdict) -> dict[MessageKey, Decision]:
+        """Take messages out of the quarantine; what became of those that were decided. Raises StoreError."""
 
     def messages(self, room: RoomRow) -> int:
         """The number of its newest record."""

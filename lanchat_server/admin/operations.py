@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Role
-from lanchat_server.admin import accounts, invites, rooms
+from lanchat_server.admin import accounts, invites, quarantine, rooms
 from lanchat_server.admin.context import Actor, AdminContext, Host
 from lanchat_server.core.lists import listed, place_of
 
@@ -67,6 +67,8 @@ OPERATIONS: dict[type, Operation] = {
     wire.ChangeRoom: Operation(rooms.change_room, Role.MEMBER),
     wire.ArchiveRooms: Operation(rooms.archive_rooms, Role.MEMBER),
     wire.DeleteRooms: Operation(rooms.delete_rooms, Role.MEMBER),
+    wire.ListQuarantine: Operation(quarantine.list_quarantine),
+    wire.JudgeQuarantined: Operation(quarantine.judge_quarantined, confirms=True),
     wire.Status: Operation(status),
     wire.ListSessions: Operation(list_sessions),
     wire.CreateBackup: Operation(create_backup, confirms=True, long=True),

@@ -221,6 +221,27 @@ def _rooms(parser: Parser) -> None:
     _common(renaming)
 
 
+def _quarantine(parser: Parser) -> None:
+    actions = parser.add_subparsers(
+        title=_("actions"), dest="action", metavar=_("ACTION"), prog=parser.prog, parser_class=Parser, required=True
+    )
+
+    def add(name: str, help: str, model: str, synopsis: str) -> None:
+        added = add_command(actions, f"{parser.prog} {name}", help, synopsis, model)
+        if name != "list":
+            added.add_argument("ids", metavar="ID", nargs="*", help=_("a message's id, as the list shows it"))
+        text = _("the messages of this author; may be given again")
+        added.add_argument("--author", metavar="USER", action="append", help=text)
+        _common(added)
+
+    text = _("list messages of shut out authors that others handed in")
+    add("list", text, f"{PROGRAM} quarantine list --json", "[--author USER]")
+    text = _("store messages as if their authors were not shut out")
+    add("take", text, f"{PROGRAM} quarantine take --author mallory", "ID… | --author USER")
+    text = _("refuse messages for good")
+    add("drop", text, f"{PROGRAM} quarantine drop --author mallory", "ID… | --author USER")
+
+
 def _window_options(parser: Parser) -> None:
     _run_options(parser)
     parser.add_argument("--hidden", action="store_true", help=_("begin as an icon"))
@@ -252,6 +273,13 @@ COMMANDS = {
         "lanchat-server rooms list",
         "lanchat_server.cli.rooms:rooms",
         _rooms,
+    ),
+    "quarantine": CommandSpec(
+        N_("list, take and drop what was handed in of shut out authors"),
+        "ACTION",
+        "lanchat-server quarantine list",
+        "lanchat_server.cli.quarantine:quarantine",
+        _quarantine,
     ),
     "status": CommandSpec(
         N_("show the state of the running server"),

@@ -96,6 +96,7 @@ class Directory:
         self.room_keys: dict[int, RoomKeyRow] = {key.room: key for key in snapshot.room_keys}
         self.number = snapshot.number
         self.deletions_number = snapshot.deletions_number
+        self.quarantined = snapshot.quarantined
         # Accounts and rooms that new statements are about, None for the revoked devices, until they are sent. Filled
         # by the writer's thread, emptied by another.
         self.stated: deque[UserSubject | RoomSubject | None] = deque()
@@ -114,6 +115,7 @@ class Directory:
             list(self.room_keys.values()),
             self.number,
             self.deletions_number,
+            self.quarantined,
         )
 
     # Looking up

@@ -32,6 +32,7 @@ from lanchat.protocol.wire import Receipt
 from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.handed_in import HandedIn
 from lanchat_server.core.intake import Intake
 from lanchat_server.core.limits.closed import Closed
 from lanchat_server.core.model import RunKey
@@ -73,6 +74,7 @@ class ServerCore:
         # Counted by reason; the service publishes them.
         self.counters: Counter[str] = Counter()
         self.refusals: Counter[int] = Counter()
+        self.handed_in = HandedIn(directory)
         self._intake = Intake(config)
         self._outbox = OutboundQueue(config)
         self._busy = BusyAnswers()
@@ -229,7 +231,9 @@ class ServerCore:
         session.messages.spend()
         self._total_rate.spend()
         # A deletion does not wait for those before it that wait for room.
-        self._intake.put(Submission(session.id, message, header, own=own, force=lack is not None, fault=fault))
+        self._intake.put(
+            Submission(session.id, message, header, own=own, force=lack is not None, fault=fault, by=session.user)
+        )
         return None
 
     def _advance_cursors(self, session: Session, cursors: list[wire.Cursor], now: float) -> None:
@@ -314,11 +318,18 @@ class ServerCore:
     def committed(self, outcome: BatchOutcome, now: float) -> None:
         """A batch is durable: acknowledge, then relay."""
         self._under_way -= 1
+        self.decided(outcome, now)
+
+    def decided(self, outcome: BatchOutcome, now: float) -> None:
+        """As `committed`, for a batch that was not one of `next_batch`."""
         self.counters["batches"] += 1
         self.counters["repeated"] += outcome.repeated
         self.counters["gaps"] += len(outcome.gaps)
         self._acknowledge(outcome, now)
         self._relay(outcome, now)
+        self.handed_in.note(outcome)
+        if outcome.quarantine is not None:
+            self.directory.quarantined = outcome.quarantine
         for submission, expected in outcome.early:
             self._wait_for_predecessor(submission, expected, now)
         for submission, author, lack in outcome.waiting:

@@ -10,7 +10,7 @@ import msgspec
 
 from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.certificates import Certificate
-from lanchat.protocol.log.messages import Header, Kind, MessageKey
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey
 from lanchat.protocol.log.records import Record
 
 
@@ -78,6 +78,23 @@ class Rejection(msgspec.Struct, frozen=True):
     key: MessageKey
     code: int
     time_ms: int
+
+
+class QuarantinedMessage(msgspec.Struct, frozen=True):
+    """A message of an author who was shut out, handed in by somebody else. `author`, `brought_by`: user ids."""
+
+    message: Message
+    header: Header
+    author: int
+    brought_by: int
+    brought_ms: int
+
+
+class QuarantineSize(NamedTuple):
+    """What waits there of one author."""
+
+    messages: int
+    octets: int
 
 
 class IndexProgress(NamedTuple):
@@ -208,7 +225,8 @@ class LogState(msgspec.Struct, frozen=True):
 
 class DirectorySnapshot(msgspec.Struct, frozen=True):
     """Everything that the directory in memory is made of, read at start. `number`: of the last statement,
-    `deletions_number`: of the last one that says that a room was deleted."""
+    `deletions_number`: of the last one that says that a room was deleted. `quarantined`: messages that wait for an
+    administrator."""
 
     log: LogState
     users: list[UserRow]
@@ -218,3 +236,4 @@ class DirectorySnapshot(msgspec.Struct, frozen=True):
     room_keys: list[RoomKeyRow]
     number: int = 0
     deletions_number: int = 0
+    quarantined: int = 0

@@ -25,6 +25,8 @@ from lanchat_server.core.model import (
     InviteRow,
     MembershipRow,
     NewRecord,
+    QuarantinedMessage,
+    QuarantineSize,
     RecoveryRow,
     Rejection,
     RoomHead,
@@ -104,6 +106,18 @@ class Transaction(Protocol):
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep refusals for ever. A key that was decided before is left as it is."""
+
+    def quarantine_sizes(self) -> dict[int, QuarantineSize]:
+        """How much waits for an administrator, by author."""
+
+    def quarantine(self, messages: Sequence[QuarantinedMessage]) -> None:
+        """Keep these for an administrator. One that is kept already is left as it is."""
+
+    def quarantined(self, keys: Collection[MessageKey]) -> list[QuarantinedMessage]:
+        """Those of these messages that wait there, in the order of their names."""
+
+    def release_quarantined(self, keys: Collection[MessageKey]) -> None:
+        """They wait no longer."""
 
     # What is used
 
@@ -255,6 +269,9 @@ class Store(Protocol):
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
         """See Transaction."""
+
+    def quarantined(self) -> list[QuarantinedMessage]:
+        """All messages that wait for an administrator, in the order of their names."""
 
     def deleted_rooms(self, user: int, above: int) -> dict[int, int]:
         """Rooms that were deleted while the user was a member, with the number of the statement that says so, where

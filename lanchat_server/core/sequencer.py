@@ -14,6 +14,7 @@ again with `force` when nobody brought its predecessor in time: then it is taken
 is still stored, after its successors: losing it would be worse.
 """
 
+import enum
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
@@ -29,18 +30,37 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.limits import usage
 from lanchat_server.core.limits.meter import Meter, QuotaShortage, QuotaWarning
-from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target, UserRow
+from lanchat_server.core.model import (
+    ChangesKey,
+    Decision,
+    NewRecord,
+    QuarantinedMessage,
+    Rejection,
+    RoomHead,
+    RunKey,
+    Target,
+    UserRow,
+)
 from lanchat_server.core.ports import Store, Transaction
+from lanchat_server.core.quarantine import SHUT_OUT, QuarantineRoom
 
 # Answers that are not decisions: nobody has shown that the message is its author's.
 FORGERIES = frozenset((Code.UNKNOWN_DEVICE, Code.BAD_SIGNATURE))
 _TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
 
 
+class Verdict(enum.Enum):
+    """What an administrator says of a message in the quarantine."""
+
+    TAKE = "as if its author were not shut out"
+    DROP = "refused for good"
+
+
 class Submission(msgspec.Struct, eq=False):
     """A message that a session handed in. `own`: it is the author's own. `force`: its predecessor was waited for long
     enough. `genuine`: whether its author signed it, once that was looked at. `fault`: why it can only be refused, its
-    header being malformed. `run` follows from the header."""
+    header being malformed. `run` follows from the header. `by`: the user of the session. `verdict`: an administrator
+    takes it out of the quarantine."""
 
     session: int
     message: Message
@@ -50,11 +70,18 @@ class Submission(msgspec.Struct, eq=False):
     genuine: bool | None = None
     fault: Code | None = None
     run: RunKey = RunKey(0, b"", 0)
+    by: int = 0
+    verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
         """Set `run`; what was given for it does not count."""
         header = self.header
         self.run = RunKey(header.room, header.device, header.run)
+
+
+def judged(message: QuarantinedMessage, verdict: Verdict) -> Submission:
+    """A message of the quarantine as a submission of nobody's session."""
+    return Submission(0, message.message, message.header, own=False, force=True, verdict=verdict)
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -67,7 +94,8 @@ class Committed(msgspec.Struct, frozen=True):
 class BatchOutcome(msgspec.Struct):
     """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`: runs
     of which one was taken without its predecessor. `waiting`: submissions for which there is no room, with the author.
-    `near`: whose quotas are nearly used up. `log_octets`: what the log takes now."""
+    `near`: whose quotas are nearly used up. `log_octets`: what the log takes now. `quarantined`: what waits for an
+    administrator from now on; `quarantine`: how much does in all, None when nothing came or went."""
 
     decided: list[tuple[Submission, Decision]] = []
     early: list[tuple[Submission, int]] = []
@@ -75,6 +103,8 @@ class BatchOutcome(msgspec.Struct):
     gaps: list[RunKey] = []
     waiting: list[tuple[Submission, int, QuotaShortage]] = []
     near: list[QuotaWarning] = []
+    quarantined: list[QuarantinedMessage] = []
+    quarantine: int | None = None
     log_octets: int = 0
     repeated: int = 0
 
@@ -172,6 +202,10 @@ class _Draft:
         self._rejections: list[Rejection] = []
         # (room, user) of deleted rooms.
         self._were_members: set[tuple[int, int]] = set()
+        # Of what an administrator judged, those that are decided; of what authors made who were shut out, what waits.
+        self._judged: list[MessageKey] = []
+        self._in_quarantine: set[MessageKey] = set()
+        self._quarantine = QuarantineRoom({})
         self._outcome = BatchOutcome()
         self.last: dict[RunKey, int] = {}
 
@@ -199,9 +233,21 @@ class _Draft:
         changes = {changes_key(item.header) for item in batch if item.header.kind in self._changes_max}
         if changes:
             self._changes = tx.count_changes(changes)
+        self._look_up_quarantine(batch)
         devices = self._directory.devices
         authors = {item.header.device for item in batch if item.header.device in devices}
         self._meter.look_up({devices[device].user for device in authors})
+
+    def _look_up_quarantine(self, batch: list[Submission]) -> None:
+        brought = [item for item in batch if not item.own and self._is_shut_out(item.header.device)]
+        if brought:
+            found = self._tx.quarantined([item.header.key for item in brought])
+            self._in_quarantine = {row.header.key for row in found}
+            self._quarantine = QuarantineRoom(self._tx.quarantine_sizes())
+
+    def _is_shut_out(self, device: bytes) -> bool:
+        known = self._directory.devices.get(device)
+        return known is not None and (bool(known.revoked_ms) or self._directory.users[known.user].disabled)
 
     def _foreign_place(self, room: int, author: bytes) -> tuple[int, int] | None:
         """The room and the author's user, unless that is a member of the room, whether or not it is there."""
@@ -221,16 +267,20 @@ class _Draft:
             return
         if self._were_members and self._foreign_place(header.room, header.device) in self._were_members:
             # Whatever was decided about it went with the room; this answer stays.
-            self._outcome.decided.append((submission, Decision(0, Code.ROOM_DELETED)))
+            self._answer(submission, Decision(0, Code.ROOM_DELETED))
             return
         known = self._known.get(header.key)
         if known is not None:
             self._outcome.repeated += 1
-            self._outcome.decided.append((submission, known))
+            self._answer(submission, known)
             return
         author = self._directory.users[self._directory.devices[header.device].user]
+        if self._quarantined(submission, author):
+            return
         octets = usage.message_octets(len(submission.message.header), len(submission.message.body))
         lack = self._full.get(submission.run) or self._meter.lacks(author.id, octets)
+        if submission.verdict is Verdict.DROP:
+            lack = None
         # A deletion gives room: it is taken at once, without the predecessors that wait.
         if lack is not None and header.kind is not Kind.DELETE:
             self._wait(submission, author, lack)
@@ -244,6 +294,32 @@ class _Draft:
         if header.n > last + 1:
             self._outcome.gaps.append(submission.run)
         self.last[submission.run] = max(last, header.n)
+
+    def _quarantined(self, submission: Submission, author: UserRow) -> bool:
+        """Whether it is answered, and no decision: somebody else handed it in, its author is shut out, and it could be
+        stored otherwise. Where there is no room, nothing is kept."""
+        header = submission.header
+        if submission.own or submission.verdict is not None or submission.fault is not None:
+            return False
+        code = self._check_rights(submission, author)
+        if code not in SHUT_OUT or self._refuses_for_others(header, author):
+            return False
+        try:
+            body_text_untrusted(header.kind, submission.message.body)
+        except ProtocolError:
+            return False
+        self._outcome.decided.append((submission, Decision(0, code)))
+        kept = QuarantinedMessage(submission.message, header, author.id, submission.by, self._now_ms)
+        if header.key not in self._in_quarantine and self._quarantine.take(kept):
+            self._in_quarantine.add(header.key)
+            self._outcome.quarantined.append(kept)
+        return True
+
+    def _refuses_for_others(self, header: Header, author: UserRow) -> bool:
+        """Whether an author who is not shut out could not store it either."""
+        if header.room not in self._heads or self._directory.membership(header.room, author.id) is None:
+            return True
+        return self._directory.rooms[header.room].archived or header.kind not in _TAKEN_KINDS
 
     def _wait(self, submission: Submission, author: UserRow, lack: QuotaShortage) -> None:
         """There is no room for this message, nor for a refusal of it."""
@@ -261,7 +337,7 @@ class _Draft:
     def _decide(self, submission: Submission, author: UserRow, octets: int, lack: QuotaShortage | None) -> bool:
         """False: it waits. With a `lack` it is a deletion, and nothing but what can be carried out is taken."""
         header, text = submission.header, ""
-        code = self._check_rights(header, author) or submission.fault
+        code = self._check_rights(submission, author) or submission.fault
         if code is None:
             try:
                 text = body_text_untrusted(header.kind, submission.message.body)
@@ -279,10 +355,13 @@ class _Draft:
             self._store(submission, author, octets, text)
         return True
 
-    def _check_rights(self, header: Header, author: UserRow) -> Code | None:
-        if author.disabled:
+    def _check_rights(self, submission: Submission, author: UserRow) -> Code | None:
+        header = submission.header
+        if submission.verdict is Verdict.DROP:
+            return Code.AUTHOR_REVOKED
+        if author.disabled and submission.verdict is None:
             return Code.AUTHOR_DISABLED
-        if self._directory.devices[header.device].revoked_ms:
+        if self._directory.devices[header.device].revoked_ms and submission.verdict is None:
             return Code.AUTHOR_REVOKED
         member = self._directory.membership(header.room, author.id)
         if header.room not in self._heads or member is None:
@@ -338,7 +417,13 @@ class _Draft:
 
     def _settle(self, submission: Submission, decision: Decision) -> None:
         self._known[submission.header.key] = decision
+        self._answer(submission, decision)
+
+    def _answer(self, submission: Submission, decision: Decision) -> None:
+        """With what is decided for good."""
         self._outcome.decided.append((submission, decision))
+        if submission.verdict is not None:
+            self._judged.append(submission.header.key)
 
     def write(self, log_key: Ed25519PrivateKey) -> BatchOutcome:
         """Insert what was decided; the caller's transaction commits after this."""
@@ -350,10 +435,20 @@ class _Draft:
             self._outcome.committed[room] = Committed(_relayed(new), signed)
         if self._rejections:
             self._tx.reject(self._rejections)
+        self._write_quarantine()
         self._meter.write()
         self._outcome.near = self._meter.near
         self._outcome.log_octets = self._tx.log_octets()
         return self._outcome
+
+    def _write_quarantine(self) -> None:
+        kept, decided = self._outcome.quarantined, self._judged
+        if kept:
+            self._tx.quarantine(kept)
+        if decided:
+            self._tx.release_quarantined(decided)
+        if kept or decided:
+            self._outcome.quarantine = max(0, self._quarantine.messages - len(decided))
 
 
 def changes_key(header: Header) -> ChangesKey:

@@ -1,5 +1,6 @@
 """The running server, as operations of administration see it."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -7,6 +8,7 @@ from typing import Any, TypeVar, cast
 from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, PresenceState
+from lanchat.protocol.log.messages import MessageKey
 from lanchat_server.admin.backups import make_backup
 from lanchat_server.admin.context import Actor, LocalActor
 from lanchat_server.admin.operations import OPERATIONS, perform
@@ -15,8 +17,17 @@ from lanchat_server.core import accounts
 from lanchat_server.core.changes import DirectoryChange, together
 from lanchat_server.core.deleted_accounts import delete_account
 from lanchat_server.core.directory import Directory
-from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, RoomRow, UserRow
-from lanchat_server.core.ports import Transaction
+from lanchat_server.core.model import (
+    Decision,
+    DeletedRoom,
+    DeviceRow,
+    QuarantinedMessage,
+    RoomKeyRow,
+    RoomRow,
+    UserRow,
+)
+from lanchat_server.core.ports import StoreError, Transaction
+from lanchat_server.core.sequencer import BatchOutcome, Verdict, judged
 from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.context import RequestContext
@@ -165,6 +176,27 @@ class ServiceHost:
     async def deleted(self, rooms: list[DeletedRoom]) -> None:
         """Whoever saw the rooms is told; what they held is erased in the background."""
         self._context.rooms_deleted(rooms)
+
+    async def quarantined(self) -> list[QuarantinedMessage]:
+        """On a reader thread. Raises StoreError."""
+        return await self._context.read(self._context.store.quarantined)
+
+    async def judge(self, messages: list[QuarantinedMessage], verdict: Verdict) -> dict[MessageKey, Decision]:
+        """One batch of its own, in line with those of the sessions. Raises StoreError."""
+        context = self._context
+        future: asyncio.Future[BatchOutcome] = asyncio.get_running_loop().create_future()
+
+        def answered(outcome: BatchOutcome | None, error: BaseException | None) -> None:
+            # Told in the turn in which it comes: whatever was committed after it comes later.
+            if outcome is None:
+                future.set_exception(error or StoreError("no answer"))
+                return
+            context.core.decided(outcome, context.now())
+            future.set_result(outcome)
+
+        context.writer.commit([judged(message, verdict) for message in messages], answered)
+        outcome = await future
+        return {submission.header.key: decision for submission, decision in outcome.decided}
 
     def messages(self, room: RoomRow) -> int:
         """By the head in memory; 0 when there is none."""

@@ -29,6 +29,7 @@ TABLES: tuple[Table, ...] = (
     schema.memberships,
     schema.records,
     schema.rejections,
+    schema.quarantine,
     schema.recovery_codes,
     schema.invites,
     schema.room_keys,
@@ -66,7 +67,11 @@ def count_rows(connection: Connection, table: Table) -> int:
 
 
 def _present(table: Table) -> list[Any]:
-    return [table.c.room_id.not_in(DELETED_ROOMS)] if table in (schema.records, schema.rejections) else []
+    return (
+        [table.c.room_id.not_in(DELETED_ROOMS)]
+        if table in (schema.records, schema.rejections, schema.quarantine)
+        else []
+    )
 
 
 def _after(key: Sequence[Column[Any]], values: Sequence[Any]) -> Any:

@@ -14,7 +14,7 @@ from lanchat.i18n import _
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.disk.file_lock import FileLock
 from lanchat.protocol.log.records import Record
-from lanchat_server.core.model import DirectorySnapshot, LogState, StoredPage
+from lanchat_server.core.model import DirectorySnapshot, LogState, QuarantinedMessage, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.store.connection.asking import AutocommitPool
 from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine, note_lost
@@ -257,6 +257,11 @@ class SqlStore:
         """One statement. Raises StoreError."""
         with self.reading() as connection:
             return reads.deleted_rooms(connection, user, above)
+
+    def quarantined(self) -> list[QuarantinedMessage]:
+        """One statement. Raises StoreError."""
+        with self.reading() as connection:
+            return reads.quarantined(connection)
 
     def records(self, room: int, seqs: Collection[int]) -> list[Record]:
         """All of its statements see one state of the database. Raises StoreError."""

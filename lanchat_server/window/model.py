@@ -17,9 +17,12 @@ from lanchat.protocol.text.identity import parse_invite_untrusted
 from lanchat.protocol.text.names import inert
 from lanchat.ui.kit.fields.field_problems import FieldName, FieldProblem
 from lanchat.ui.kit.fields.forms import NewAccount
-from lanchat_server.figures_text import storage_lines, storage_warning
+from lanchat_server.figures_text import handed_in_lines, storage_lines, storage_warning
 from lanchat_server.service.lifecycle.server import ServerReady
 from lanchat_server.window.thread import Event, FirstAccountResult, ServiceEnded, ServiceFigures, ServiceRunning
+
+# Of `status` there are more.
+_HANDED_IN_LINES = 4
 
 
 class ServiceState(enum.Enum):
@@ -146,6 +149,15 @@ class WindowModel(msgspec.Struct):
         report = self.status.get("storage", {})
         warning = storage_warning(report)
         return ". ".join([warning, *storage_lines(report)[:1]]) if warning else ""
+
+    def handed_in_line(self) -> str:
+        """What others handed in of whom, and what waits in the quarantine; a few lines."""
+        lines = handed_in_lines(self.status)
+        more = len(lines) - _HANDED_IN_LINES
+        if more > 0:
+            waiting = lines[-1:] if self.status.get("quarantined") else []
+            lines = [*lines[: _HANDED_IN_LINES - len(waiting)], *waiting]
+        return "\n".join(lines)
 
     def setup_line(self) -> str:
         """How the first account is made, or who has it since; empty when there was one before."""

@@ -58,6 +58,7 @@ class OverviewPage:
             self._show_identity(model.identity)
         self._show_online(model)
         set_text(self._figures, model.figures_line())
+        set_text(self._handed_in, model.handed_in_line())
         self._show_setup(model.setup_line())
         self._first.show(model.needs_first, model.making_first, model.first_problem)
         if model.needs_first:
@@ -152,6 +153,9 @@ class OverviewPage:
         self._people.configure(yscrollcommand=bar.set)
         self._figures = tools.label(box, "", ControlStyle.MUTED, _PEOPLE_WIDTH)
         self._figures.grid(row=2, column=0, columnspan=2, sticky="w", pady=(px(8), 0))
+        # Empty but for the time after one without the server.
+        self._handed_in = tools.label(box, "", ControlStyle.MUTED, _PEOPLE_WIDTH)
+        self._handed_in.grid(row=3, column=0, columnspan=2, sticky="w")
 
     def _show_online(self, model: WindowModel) -> None:
         set_text(self._count, model.online_line())

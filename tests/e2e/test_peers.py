@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.test_cli_client import CliUser
-from tests.support.procs import ROOT, ClientProcess, ServerProcess, plain_environment
+from tests.support.procs import ROOT, ClientProcess, ServerProcess, json_lines, plain_environment
 
 
 @pytest.fixture
@@ -110,6 +110,15 @@ def test_late_comer_gets_what_was_said_without_the_server(office: tuple[ServerPr
         author.communicate()
 
 
+def administer(server: ServerProcess, *args: str) -> list[dict[str, Any]]:
+    """The rows of a command on the server's computer, whether it runs or not."""
+    command = [sys.executable, "-m", "lanchat_server", *args, "--data-dir", str(server.data_dir), "--json"]
+    environment = plain_environment(server.data_dir)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json_lines(done.stdout)
+
+
 def conversation(user: CliUser) -> "subprocess.Popen[str]":
     """`lanchat chat` with a pipe to write to."""
     command = [sys.executable, "-m", "lanchat", "--profile", str(user.profile), "--server", user.address]
@@ -122,3 +131,69 @@ def conversation(user: CliUser) -> "subprocess.Popen[str]":
         cwd=ROOT,
         text=True,
     )
+
+
+def test_changes_are_shown_without_the_server_and_stored_once(office: tuple[ServerProcess, list[CliUser]]) -> None:
+    """The state comes before what was changed, that before the number that it gets."""
+    server, (anna, boris, carla) = office
+    seq = anna.rows("send", "general", "first")[0]["seq"]
+    author = conversation(anna)
+    try:
+        with boris.listen("general") as listener:
+            listener.wait_for(reaches(1), 30)
+            server.kill()
+            away = listener.wait_for(lambda event: event["event"] == "state" and event["state"] == "away", 30)
+            assert away["peers"] >= 1
+            assert author.stdin is not None
+            author.stdin.write(f"/edit {seq} better\n/react {seq} 👍\n")
+            author.stdin.flush()
+            edit = listener.wait_for(lambda event: event["event"] == "edit", 30)
+            reaction = listener.wait_for(lambda event: event["event"] == "reaction", 30)
+            assert (edit["target"], edit["text"], edit["seq"], edit["stored"]) == (seq, "better", None, False)
+            author.kill()
+            author.wait()
+            with server.restart():
+                stored = listener.wait_for_count(lambda event: event["event"] == "stored", 2, 60)
+                assert {event["id"] for event in stored} == {edit["id"], reaction["id"]}
+                (row,) = carla.rows("history", "general")
+                assert (row["text"], row["edited"], row["reactions"]) == ("better", True, {"👍": ["anna"]})
+    finally:
+        author.kill()
+        author.communicate()
+
+
+def test_messages_of_a_revoked_author_wait_for_an_administrator(office: tuple[ServerProcess, list[CliUser]]) -> None:
+    server, (anna, boris, carla) = office
+    author = conversation(anna)
+    try:
+        with boris.listen("general") as listener:
+            listener.wait_for(reaches(1), 30)
+            server.kill()
+            listener.wait_for(lambda event: event["event"] == "state" and event["state"] == "away", 30)
+            assert author.stdin is not None
+            author.stdin.write("one\ntwo\n")
+            author.stdin.flush()
+            said = listener.wait_for_count(lambda event: event["event"] == "message", 2, 30)
+            author.kill()
+            author.wait()
+            (device,) = administer(server, "users", "devices", "anna")
+            administer(server, "users", "revoke-device", "anna", device["id"])
+            with server.restart():
+                refused = listener.wait_for_count(lambda event: event["event"] == "refused", 2, 60)
+                assert {event["id"] for event in refused} == {event["id"] for event in said}
+                kept = administer(server, "quarantine", "list")
+                assert [(row["text"], row["author"], row["handed_in_by"]) for row in kept] == [
+                    ("one", "anna", "boris"),
+                    ("two", "anna", "boris"),
+                ]
+                (status,) = administer(server, "status")
+                assert (status["quarantined"], status["handed_in"][0]["quarantined"]) == (2, 2)
+                assert administer(server, "quarantine", "take", kept[1]["id"])[0]["seq"] == 1
+                taken = listener.wait_for(lambda event: event["event"] == "message" and event["stored"], 30)
+                assert (taken["text"], taken["id"]) == ("two", kept[1]["id"])
+                administer(server, "quarantine", "drop", "--author", "anna")
+                assert administer(server, "quarantine", "list") == []
+                assert [row["text"] for row in carla.rows("history", "general")] == ["two"]
+    finally:
+        author.kill()
+        author.communicate()

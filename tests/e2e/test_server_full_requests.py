@@ -206,6 +206,8 @@ AFTER_LOGIN: dict[type, Callable[[Session], Any]] = {
     wire.ListAllRooms: lambda it: wire.ListAllRooms(),
     wire.ListSessions: lambda it: wire.ListSessions(),
     wire.CreateBackup: lambda it: wire.CreateBackup(),
+    wire.ListQuarantine: lambda it: wire.ListQuarantine(),
+    wire.JudgeQuarantined: lambda it: wire.JudgeQuarantined([], False, PASSWORD),
     wire.ChangePassword: lambda it: wire.ChangePassword(PASSWORD, PASSWORD + " staple"),
     wire.Logout: lambda it: wire.Logout(),
 }

@@ -98,6 +98,7 @@ _REGISTER = wire.Register("new", "a password", _enrol(), "", "", INVITE)
 _OTHER = replace(_REGISTER, user="nova", enrolment=_enrol(12))
 _CONFIRM = wire.RecoverConfirm(_name(MEMBER), CODE, "of the code")
 _EVERYTHING, _SINCE_JOINING = HistoryPolicy.EVERYTHING, HistoryPolicy.SINCE_JOINING
+_QUARANTINED = [wire.MessageName(ROOM, bytes(16), 1, 1)]
 
 _WIRE = (
     # Before log-in.
@@ -184,6 +185,8 @@ _WIRE = (
     Case("list sessions", wire.ListSessions, lambda _: wire.ListSessions()),
     Case("list all rooms", wire.ListAllRooms, lambda _: wire.ListAllRooms()),
     Case("create backup", wire.CreateBackup, lambda a: wire.CreateBackup(_own(a))),
+    Case("list quarantine", wire.ListQuarantine, lambda _: wire.ListQuarantine()),
+    Case("judge quarantined", wire.JudgeQuarantined, lambda a: wire.JudgeQuarantined(_QUARANTINED, True, _own(a))),
 )
 _LIVE = (
     Case("say", wire.Submit, lambda a: wire.Submit([message(a.user, "hay", ROOM)])),
@@ -222,6 +225,8 @@ _COMMANDS = (
     Case("delete rooms, public", "DeleteRooms", lambda _: wire.DeleteRooms([LOUNGE, ROOM])),
     Case("status", "Status", lambda _: wire.Status()),
     Case("create backup", "CreateBackup", lambda _: wire.CreateBackup()),
+    Case("list quarantine", "ListQuarantine", lambda _: wire.ListQuarantine()),
+    Case("judge quarantined", "JudgeQuarantined", lambda _: wire.JudgeQuarantined(_QUARANTINED, True)),
     Case("save", "save", lambda _: None),
 )
 CASES: dict[str, Case] = {case.name: case for case in (*_WIRE, *_LIVE)}

@@ -208,6 +208,8 @@ RULES: dict[Any, Rule] = {
     wire.ListAllRooms: _nothing,
     wire.ListSessions: _nothing,
     wire.CreateBackup: _nothing,
+    wire.ListQuarantine: _nothing,
+    wire.JudgeQuarantined: _in_session(_administers),
     wire.Submit: _say,
     wire.Nack: _nothing,
     wire.Ping: _nothing,

@@ -330,6 +330,8 @@ def _admin_answers() -> list[bytes]:
         wire.SessionsEnded(2),
         wire.RoomSummaryList([room]),
         wire.BackupMade("unclaimed.backup", bytes(16), 1, 2, 3),
+        wire.QuarantineList([wire.QuarantineEntry(wire.MessageName(7, bytes(16), 1, 1), 7, 1, 0, 1, 8, 2, "text")]),
+        wire.QuarantineJudged([wire.JudgedMessage(wire.MessageName(7, bytes(16), 1, 1), 5)]),
     ]
     frames = [wire.pack_frame(wire.Response(1, result)) for result in results]
     frames += [wire.pack_frame(wire.Failure(1, 14, "busy", 50)), wire.pack_frame(wire.Pong(0))]

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection
 
-from lanchat.protocol.log.messages import Kind, MessageKey
+from lanchat.protocol.codec import encode
+from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey
 from lanchat.protocol.wire import Cursor
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
-from lanchat_server.core.model import RecoveryRow, Rejection, RoomKeyRow
+from lanchat_server.core.model import QuarantinedMessage, RecoveryRow, Rejection, RoomKeyRow
 from lanchat_server.store import SqlStore, dump
 from lanchat_server.store.connection.literals import literal
 from lanchat_server.store.tables import schema
@@ -41,11 +42,18 @@ def fill(store: SqlStore) -> None:
         tx.add_invite(octets("invite", 32), 3, 2**62, people[0].id)
         tx.set_room_key(RoomKeyRow(ROOM, 4, octets("key", 32), 9))
         tx.set_allowances({by_user(AllowanceKind.ROOMS, people[0].id): 123_456})
+        tx.quarantine([_quarantined(people[0].id)])
         tx.reject([Rejection(MessageKey(ROOM, octets("r", 16), 2**63 - 1, n), 101, 5) for n in (1, 2)])
     for log in (Log(store), Log(store, ROOM)):
         log.say(*(f"message {i} ' \\ 😀 \u2028" for i in range(20)))
         log.say("changed apple", kind=Kind.EDIT, ref=1)
         log.say("", kind=Kind.DELETE, ref=2)
+
+
+def _quarantined(author: int) -> QuarantinedMessage:
+    header = Header(ROOM, octets("q", 16), 2**63 - 1, 3, Kind.TEXT, 0, 5, 6)
+    message = Message(encode(header), "waits ' \\ 😀".encode(), octets("signature", 64))
+    return QuarantinedMessage(message, header, author, 4711, 2**53)
 
 
 def rows_of(connection: Connection, columns: dict[str, list[str]] | None = None) -> dict[str, list[dict[str, Any]]]:

@@ -30,6 +30,8 @@ from lanchat_server.core.model import (
     LogState,
     MembershipRow,
     NewRecord,
+    QuarantinedMessage,
+    QuarantineSize,
     RecoveryRow,
     Rejection,
     RoomHead,
@@ -41,6 +43,7 @@ from lanchat_server.core.model import (
     UserRow,
 )
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
+from lanchat_server.core.quarantine import octets_of
 
 
 class Fault(enum.Enum):
@@ -78,6 +81,7 @@ class MemoryDatabase:
     invites: dict[bytes, list[int]] = field(default_factory=dict)
     allowances: dict[AllowanceHolder, int] = field(default_factory=dict)
     octets: int = 0
+    quarantine: dict[MessageKey, QuarantinedMessage] = field(default_factory=dict)
     # Of the last statement.
     number: int = 0
     # Rooms that were deleted, with the number of the statement that says so; their memberships stay.
@@ -131,6 +135,7 @@ class MemoryStore:
             list(db.room_keys.values()),
             db.number,
             max(db.deleted.values(), default=0),
+            len(db.quarantine),
         )
 
     def page(self, room: int, *, anchor: int, forward: bool, limit: int, first_seq: int, octets: int) -> StoredPage:
@@ -157,6 +162,9 @@ class MemoryStore:
 
     def were_members(self, places: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
         return MemoryTransaction(self.database).were_members(places)
+
+    def quarantined(self) -> list[QuarantinedMessage]:
+        return [row for _key, row in sorted(self.database.quarantine.items())]
 
     def deleted_rooms(self, user: int, above: int) -> dict[int, int]:
         found = self.database.deleted.items()
@@ -269,6 +277,30 @@ class MemoryTransaction:
         self.changes.append(apply)
         new = {rejection.key for rejection in rejections} - self._db.decisions.keys()
         self.add_log_octets(len(new) * usage.REJECTION_OCTETS)
+
+    def quarantine_sizes(self) -> dict[int, QuarantineSize]:
+        sizes: dict[int, QuarantineSize] = {}
+        for row in self._db.quarantine.values():
+            size = sizes.get(row.author, QuarantineSize(0, 0))
+            sizes[row.author] = QuarantineSize(size.messages + 1, size.octets + octets_of(row))
+        return sizes
+
+    def quarantine(self, messages: Sequence[QuarantinedMessage]) -> None:
+        def apply() -> None:
+            for message in messages:
+                self._db.quarantine.setdefault(message.header.key, message)
+
+        self.changes.append(apply)
+
+    def quarantined(self, keys: Collection[MessageKey]) -> list[QuarantinedMessage]:
+        return [self._db.quarantine[key] for key in sorted(set(keys) & self._db.quarantine.keys())]
+
+    def release_quarantined(self, keys: Collection[MessageKey]) -> None:
+        def apply() -> None:
+            for key in keys:
+                self._db.quarantine.pop(key, None)
+
+        self.changes.append(apply)
 
     # What is used
 
@@ -444,6 +476,8 @@ class MemoryTransaction:
                 del self._db.rooms[room]
                 self._db.room_keys.pop(room, None)
                 self._db.deleted[room] = 0
+            for key in [key for key in self._db.quarantine if key.room in rooms]:
+                del self._db.quarantine[key]
 
         self.changes.append(apply)
 

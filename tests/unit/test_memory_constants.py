@@ -417,6 +417,16 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_client_memory.py::test_stored_drafts_are_bounded",
     "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_client_memory.py"
     "::test_stored_drafts_are_bounded",
+    "lanchat_server/core/quarantine.py:AUTHOR_MAX": "tests/unit/server/core/test_quarantine.py"
+    "::test_quarantine_is_bounded_in_all_and_for_each_author",
+    "lanchat_server/core/quarantine.py:AUTHOR_OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "::test_quarantine_is_bounded_in_all_and_for_each_author",
+    "lanchat_server/core/quarantine.py:MESSAGES_MAX": "tests/unit/server/core/test_quarantine.py"
+    "::test_quarantine_is_bounded_in_all_and_for_each_author",
+    "lanchat_server/core/quarantine.py:OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "::test_quarantine_is_bounded_in_all_and_for_each_author",
+    "lanchat_server/core/handed_in.py:PAIRS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "::test_counted_pairs_are_bounded",
     "lanchat/core/peers/carried.py:AUTHOR_MAX": "tests/unit/core/test_peer_talk.py"
     "::test_author_who_says_too_much_pushes_out_only_himself",
     "lanchat/core/peers/carried.py:ITEMS_MAX": "tests/unit/core/test_peer_talk.py::test_carried_messages_are_bounded",

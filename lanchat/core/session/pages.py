@@ -19,6 +19,7 @@ _ENTRIES: dict[type, str] = {
     wire.InviteList: "invites",
     wire.AccountList: "accounts",
     wire.RoomSummaryList: "rooms",
+    wire.QuarantineList: "messages",
     wire.StatementList: "statements",
     wire.RevokedList: "devices",
 }

@@ -43,6 +43,8 @@ RESULTS: dict[type, type] = {
     wire.ListAllRooms: wire.RoomSummaryList,
     wire.ListSessions: wire.SessionList,
     wire.CreateBackup: wire.BackupMade,
+    wire.ListQuarantine: wire.QuarantineList,
+    wire.JudgeQuarantined: wire.QuarantineJudged,
     wire.ListStatements: wire.StatementList,
     wire.ListRevoked: wire.RevokedList,
     wire.AnnouncePeer: wire.Roster,

@@ -22,9 +22,15 @@ from lanchat.protocol.wire.admin import DeleteAccount as DeleteAccount
 from lanchat.protocol.wire.admin import DisableAccount as DisableAccount
 from lanchat.protocol.wire.admin import EndSessions as EndSessions
 from lanchat.protocol.wire.admin import FindAccount as FindAccount
+from lanchat.protocol.wire.admin import JudgedMessage as JudgedMessage
+from lanchat.protocol.wire.admin import JudgeQuarantined as JudgeQuarantined
 from lanchat.protocol.wire.admin import ListAccounts as ListAccounts
 from lanchat.protocol.wire.admin import ListAllRooms as ListAllRooms
+from lanchat.protocol.wire.admin import ListQuarantine as ListQuarantine
 from lanchat.protocol.wire.admin import ListSessions as ListSessions
+from lanchat.protocol.wire.admin import QuarantineEntry as QuarantineEntry
+from lanchat.protocol.wire.admin import QuarantineJudged as QuarantineJudged
+from lanchat.protocol.wire.admin import QuarantineList as QuarantineList
 from lanchat.protocol.wire.admin import RecoveryCode as RecoveryCode
 from lanchat.protocol.wire.admin import ResetPassword as ResetPassword
 from lanchat.protocol.wire.admin import RoomSummaryList as RoomSummaryList
@@ -179,6 +185,7 @@ from lanchat.protocol.wire.statements import Statements as Statements
 from lanchat.protocol.wire.status import ClockFigures as ClockFigures
 from lanchat.protocol.wire.status import CounterFigure as CounterFigure
 from lanchat.protocol.wire.status import DatabaseFigures as DatabaseFigures
+from lanchat.protocol.wire.status import HandedInFigures as HandedInFigures
 from lanchat.protocol.wire.status import QueueFigures as QueueFigures
 from lanchat.protocol.wire.status import RoomFigures as RoomFigures
 from lanchat.protocol.wire.status import SearchFigures as SearchFigures

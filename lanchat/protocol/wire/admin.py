@@ -8,10 +8,14 @@ administrator's own account, unless the session began with it less than five min
 
 from typing import Annotated, ClassVar
 
+import msgspec
+
 from lanchat.protocol.administration import AccountDetails, RoomSummary, SessionDetails
 from lanchat.protocol.codec import U32, U63, Key16, Positive
 from lanchat.protocol.codes import HistoryPolicy, Role
+from lanchat.protocol.limits import BODY_CHARACTERS_MAX, QUARANTINE_JUDGED_MAX
 from lanchat.protocol.wire.base import MANY, Frame, Password, Place, Short
+from lanchat.protocol.wire.peers import MessageName
 
 # --- Requests ---------------------------------------------------------------------------------------------------------
 
@@ -133,9 +137,27 @@ class ChangeRoom(Frame, frozen=True, tag=58):
     history: HistoryPolicy | None = None
 
 
+class ListQuarantine(Frame, frozen=True, tag=60):
+    """Messages of authors who were shut out, handed in by others, which wait for an administrator; the oldest entry
+    first."""
+
+    after: Place = b""
+
+
+class JudgeQuarantined(Frame, frozen=True, tag=61):
+    """Takes messages out of the quarantine into the log (`take`), or refuses them for good. Those that do not wait
+    there are left out of the answer, and those that the server has no room for now."""
+
+    concealed: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    messages: Annotated[list[MessageName], msgspec.Meta(max_length=QUARANTINE_JUDGED_MAX)]
+    take: bool
+    password: Password = ""
+
+
 AdministratorRequest = (
     ListAccounts | FindAccount | AddAccount | DisableAccount | SetRole | ResetPassword | EndSessions | ListAllRooms
-    | CreateBackup | SetDisplayName | DeleteAccount | ChangeRoom | ListSessions
+    | CreateBackup | SetDisplayName | DeleteAccount | ChangeRoom | ListSessions | ListQuarantine | JudgeQuarantined
 )  # fmt: skip
 
 # --- Results ----------------------------------------------------------------------------------------------------------
@@ -194,6 +216,42 @@ class BackupMade(Frame, frozen=True, tag=23):
     messages: U63
 
 
+class QuarantineEntry(msgspec.Struct, array_like=True, frozen=True):
+    """A message that waits: its name, author and kind, the record that it speaks of (0: none), who handed it in and
+    when, and what it says."""
+
+    name: MessageName
+    author: Positive
+    kind: Positive
+    ref: U63
+    sent_ms: U63
+    brought_by: U63
+    brought_ms: U63
+    text: Annotated[str, msgspec.Meta(max_length=BODY_CHARACTERS_MAX)]
+
+
+class QuarantineList(Frame, frozen=True, tag=28):
+    """A page of `ListQuarantine`. `next`: where the next one goes on, empty on the last."""
+
+    messages: Annotated[list[QuarantineEntry], MANY]
+    next: Place = b""
+
+
+class JudgedMessage(msgspec.Struct, array_like=True, frozen=True):
+    """A message was stored as number `seq`, or refused with `code` (then `seq` is 0)."""
+
+    name: MessageName
+    seq: U63
+    code: U32 = 0
+
+
+class QuarantineJudged(Frame, frozen=True, tag=29):
+    """What became of the messages."""
+
+    messages: Annotated[list[JudgedMessage], msgspec.Meta(max_length=QUARANTINE_JUDGED_MAX)]
+
+
 AdministratorResult = (
     AccountList | AccountResult | RecoveryCode | SessionsEnded | RoomSummaryList | BackupMade | SessionList
-)
+    | QuarantineList | QuarantineJudged
+)  # fmt: skip

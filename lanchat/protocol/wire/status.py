@@ -66,6 +66,15 @@ class SearchFigures(msgspec.Struct, array_like=True, frozen=True):
     of: U63
 
 
+class HandedInFigures(msgspec.Struct, array_like=True, frozen=True):
+    """Who handed in how many messages of somebody else since the start: stored, and kept for an administrator."""
+
+    by: Short
+    author: Short
+    stored: U63
+    quarantined: U63
+
+
 class CounterFigure(msgspec.Struct, array_like=True, frozen=True):
     """How often something happened since the start."""
 
@@ -76,7 +85,8 @@ class CounterFigure(msgspec.Struct, array_like=True, frozen=True):
 class StatusReport(Frame, frozen=True, tag=15):
     """Figures of the server. `users_online`: their names; `rooms`: those with the newest messages, or a page of all, as
     `Status` asks; `search`: while an old log is indexed anew; `setup_code`: while there is no account. `standing_by`:
-    it answers nobody, and waits to take over from `other_server`; else that one waits to take over (empty: none)."""
+    it answers nobody, and waits to take over from `other_server`; else that one waits to take over (empty: none).
+    `handed_in`: as after a time without the server; `quarantined`: how many messages wait for an administrator."""
 
     concealed: ClassVar[frozenset[str]] = frozenset({"setup_code"})
 
@@ -96,6 +106,8 @@ class StatusReport(Frame, frozen=True, tag=15):
     setup_code: Short = ""
     standing_by: bool = False
     other_server: Short = ""
+    handed_in: Annotated[list[HandedInFigures], _LISTED] = []
+    quarantined: U63 = 0
 
 
 def status_document(report: StatusReport) -> dict[str, Any]:
@@ -121,6 +133,8 @@ def status_document(report: StatusReport) -> dict[str, Any]:
         },
         "storage": msgspec.structs.asdict(report.storage),
         "search": msgspec.structs.asdict(report.search) if report.search is not None else None,
+        "handed_in": [msgspec.structs.asdict(figures) for figures in report.handed_in],
+        "quarantined": report.quarantined,
         "counters": {counter.name: counter.number for counter in report.counters},
         **({"setup_code": report.setup_code} if report.setup_code else {}),
     }

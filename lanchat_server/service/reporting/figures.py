@@ -94,7 +94,18 @@ def status(sources: FigureSources, rooms_above: int | None = None) -> wire.Statu
         search=wire.SearchFigures(*progress) if progress else None,
         setup_code="" if users else sources.setup.text,
         other_server=sources.promise.standby[:NAME_MAX],
+        handed_in=_handed_in(sources),
+        quarantined=sources.directory.quarantined,
     )
+
+
+def _handed_in(sources: FigureSources) -> list[wire.HandedInFigures]:
+    users = sources.directory.users
+    return [
+        wire.HandedInFigures(users[count.by].name, users[count.author].name, count.stored, count.quarantined)
+        for count in sources.core.handed_in.counts(STATUS_LISTED_MAX)
+        if count.by in users and count.author in users
+    ]
 
 
 def _uptime_ms(sources: FigureSources) -> int:

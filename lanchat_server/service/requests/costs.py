@@ -30,6 +30,7 @@ LISTS = (
     wire.ListAccounts,
     wire.ListAllRooms,
     wire.ListSessions,
+    wire.ListQuarantine,
 )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import Record, genesis_hash
-from lanchat_server.core.model import DirectorySnapshot, LogState, RoomState, StoredPage
+from lanchat_server.core.model import DirectorySnapshot, LogState, QuarantinedMessage, RoomState, StoredPage
 from lanchat_server.store.connection.driver import Row, ask
 from lanchat_server.store.tables import rows, schema
 from lanchat_server.store.tables.bulk import chunks, find_rows, padded
@@ -69,6 +69,7 @@ def snapshot(connection: Connection, log: LogState) -> DirectorySnapshot:
         load(schema.room_keys, rows.room_key),
         max(_highest(connection, select(func.max(column))) for column in _NUMBERS),
         _highest(connection, _DELETIONS_NUMBER),
+        _highest(connection, select(func.count()).select_from(schema.quarantine)),
     )
 
 
@@ -136,6 +137,13 @@ def deleted_rooms(connection: Connection, user: int, above: int) -> dict[int, in
     joined = schema.memberships.join(schema.rooms, rooms.id == members.room_id)
     wanted = (members.user_id == user, rooms.state >= int(RoomState.DELETED), rooms.number > above)
     return dict(map(tuple, connection.execute(select(rooms.id, rooms.number).select_from(joined).where(*wanted))))
+
+
+def quarantined(connection: Connection) -> list[QuarantinedMessage]:
+    """See lanchat_server.core.ports.Store."""
+    table = schema.quarantine
+    values = [column for column in table.columns if not column.primary_key]
+    return [rows.quarantined(row) for row in connection.execute(select(*values).order_by(*table.primary_key))]
 
 
 def records(connection: Connection, room: int, seqs: Collection[int]) -> list[Record]:

@@ -4,12 +4,14 @@ from typing import Any
 
 from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.certificates import Certificate
+from lanchat.protocol.log.messages import Message, decode_header_untrusted
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.text.names import name_key
 from lanchat_server.core.model import (
     DeviceRow,
     MembershipRow,
     NewRecord,
+    QuarantinedMessage,
     RecoveryRow,
     RoomHead,
     RoomKeyRow,
@@ -69,6 +71,21 @@ def record_values(room: int, new: NewRecord) -> tuple[Any, ...]:
         record.body_hash,
         new.hash,
     )
+
+
+def quarantined(row: Any) -> QuarantinedMessage:
+    """From all columns of `quarantine` but its key."""
+    author, brought_by, brought_ms, header, signature, body = row
+    message = Message(header, body.encode(), signature)
+    return QuarantinedMessage(message, decode_header_untrusted(header), author, brought_by, brought_ms)
+
+
+def quarantine_values(row: QuarantinedMessage) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    message = row.message
+    key = row.header.key
+    sent = (message.header, message.signature, message.body.decode())
+    return (*key, row.author, row.brought_by, row.brought_ms, *sent)
 
 
 def user(row: Any) -> UserRow:

@@ -181,6 +181,24 @@ rejections = Table(
     sqlite_with_rowid=False,
 )
 
+# Messages of authors who were shut out, that others handed in (core/quarantine.py): until an administrator takes or
+# drops them. `brought_id`: the user who handed it in.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("room_id", _big, primary_key=True, autoincrement=False),
+    Column("device_id", _fixed(16), primary_key=True),
+    Column("run", _big, primary_key=True, autoincrement=False),
+    Column("n", _big, primary_key=True, autoincrement=False),
+    _required("author_id", _big),
+    _required("brought_id", _big),
+    _required("brought_ms", _big),
+    _required("header", _octets(128)),
+    _required("signature", _fixed(64)),
+    _required("body", _exact_text),
+    sqlite_with_rowid=False,
+)
+
 recovery_codes = Table(
     "recovery_codes",
     metadata,

@@ -26,8 +26,9 @@ def delete_rooms(connection: Connection, log_id: bytes, rooms: Collection[int]) 
     changes = StatementBatch(connection)
     changes.update("rooms", ("id",), _COLUMNS, [_deleted(log_id, room) for room in rooms])
     changes.send()
-    for chunk in chunks(rooms):
-        connection.execute(delete(schema.room_keys).where(schema.room_keys.c.room_id.in_(chunk)))
+    for table in (schema.room_keys, schema.quarantine):
+        for chunk in chunks(rooms):
+            connection.execute(delete(table).where(table.c.room_id.in_(chunk)))
 
 
 def _deleted(log_id: bytes, room: int) -> tuple[Any, ...]:

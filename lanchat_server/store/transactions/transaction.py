@@ -37,6 +37,7 @@ from lanchat_server.store.tables.bulk import StatementBatch, ask_each, chunks, f
 from lanchat_server.store.tables.reads import REF_AS_FILTER
 from lanchat_server.store.transactions import deleting
 from lanchat_server.store.transactions.accounts import AccountWrites
+from lanchat_server.store.transactions.quarantine import QuarantineWrites
 from lanchat_server.store.transactions.rooms import RoomWrites
 from lanchat_server.store.transactions.writing import WriteSession
 
@@ -99,7 +100,7 @@ class CommittedState(msgspec.Struct):
     free_us: dict[AllowanceHolder, int] = {}
 
 
-class SqlTransaction(AccountWrites, RoomWrites):
+class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
     def __init__(self, writing: WriteSession, address: DatabaseAddress, log_id: bytes, known: CommittedState) -> None:

@@ -6,9 +6,9 @@ function __lanchat_server_command
     for word in $words[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --admin-url --admin-url-file --backup-folder --backup-keep --backup-time --charset --column --config --data-dir --database --days --discovery-port --display-name --email --format --host --keep --language --log-level --made-by --name --password-file --port --public-host --role --room --table --timeout --to --users --uses
+        else if contains -- $word --admin-url --admin-url-file --author --backup-folder --backup-keep --backup-time --charset --column --config --data-dir --database --days --discovery-port --display-name --email --format --host --keep --language --log-level --made-by --name --password-file --port --public-host --role --room --table --timeout --to --users --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users set-name" "lanchat-server users delete" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server rooms rename" "lanchat-server status" "lanchat-server stop" "lanchat-server service" "lanchat-server service install" "lanchat-server service remove" "lanchat-server service start" "lanchat-server service stop" "lanchat-server service run" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server import-users" "lanchat-server import-messages" "lanchat-server window"
+        else if contains -- "$path $word" "lanchat-server run" "lanchat-server init-db" "lanchat-server users" "lanchat-server users list" "lanchat-server users add" "lanchat-server users disable" "lanchat-server users enable" "lanchat-server users set-role" "lanchat-server users set-name" "lanchat-server users delete" "lanchat-server users reset-password" "lanchat-server users kick" "lanchat-server users invite-code" "lanchat-server users invite-codes" "lanchat-server users void-code" "lanchat-server users devices" "lanchat-server users revoke-device" "lanchat-server rooms" "lanchat-server rooms list" "lanchat-server rooms archive" "lanchat-server rooms unarchive" "lanchat-server rooms delete" "lanchat-server rooms rename" "lanchat-server quarantine" "lanchat-server quarantine list" "lanchat-server quarantine take" "lanchat-server quarantine drop" "lanchat-server status" "lanchat-server stop" "lanchat-server service" "lanchat-server service install" "lanchat-server service remove" "lanchat-server service start" "lanchat-server service stop" "lanchat-server service run" "lanchat-server backup" "lanchat-server restore" "lanchat-server copy-database" "lanchat-server import-users" "lanchat-server import-messages" "lanchat-server window"
             set path "$path $word"
         end
     end
@@ -19,6 +19,7 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a run
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a init-db -d 'Create database, user and tables; safe to repeat.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a users -d 'List and change accounts.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a rooms -d 'List, archive and delete rooms.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a quarantine -d 'List, take and drop what was handed in of shut out authors.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a status -d 'Show the state of the running server.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a stop -d 'Stop the running server, in order, and wait for its end.'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server"' -a service -d 'Run the server as a service of Windows, with nobody logged on.'
@@ -232,6 +233,36 @@ complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms re
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l data-dir -r -F -d 'where keys and the embedded database are'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l json -d 'one JSON object a line on stdout'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server rooms rename"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -a list -d 'List messages of shut out authors that others handed in.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -a take -d 'Store messages as if their authors were not shut out.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -a drop -d 'Refuse messages for good.'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine list"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine list"' -l author -x -d 'the messages of this author; may be given again'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine list"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine list"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine list"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine list"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine list"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine take"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine take"' -l author -x -d 'the messages of this author; may be given again'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine take"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine take"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine take"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine take"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine take"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine drop"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine drop"' -l author -x -d 'the messages of this author; may be given again'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine drop"' -l config -r -F -d 'a TOML file; each option can stand there too'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine drop"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine drop"' -l data-dir -r -F -d 'where keys and the embedded database are'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine drop"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat-server -n '__lanchat_server_command "lanchat-server quarantine drop"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -l config -r -F -d 'a TOML file; each option can stand there too'
 complete -c lanchat-server -n '__lanchat_server_command "lanchat-server status"' -l database -x -d 'the database, else LANCHAT_DATABASE, else an embedded one: mysql://user:password@host:port/name'

@@ -63,8 +63,14 @@ READING: list[Any] = [
     wire.ListDevices(user=CARLA),
     wire.ListAllRooms(),
     wire.ListInvites(),
+    wire.ListQuarantine(),
 ]
-SERVER_REQUESTS: list[Any] = [wire.Status(), wire.EndSessions(CARLA), wire.ListSessions()]
+SERVER_REQUESTS: list[Any] = [
+    wire.Status(),
+    wire.EndSessions(CARLA),
+    wire.ListSessions(),
+    wire.JudgeQuarantined([wire.MessageName(ROOM, DEVICE, 1, 1)], True),
+]
 ALL_REQUESTS = [*WRITING, *MISSING, *READING, *SERVER_REQUESTS, wire.CreateBackup()]
 
 

@@ -52,6 +52,8 @@ REQUESTS: list[Any] = [
     wire.DeleteRooms([LOUNGE], OWN),
     wire.Status(),
     wire.CreateBackup(OWN),
+    wire.ListQuarantine(),
+    wire.JudgeQuarantined([wire.MessageName(1, bytes(16), 1, 1)], True, OWN),
 ]
 
 

@@ -210,6 +210,20 @@ def test_figures_are_one_line() -> None:
     assert model.figures_line() == "1 room · 34 messages"
 
 
+def test_handed_in_messages_are_told_with_names() -> None:
+    model = WindowModel("x")
+    assert model.handed_in_line() == ""
+    handed_in = [{"by": "boris", "author": f"user{n}", "stored": n, "quarantined": 0} for n in range(1, 6)]
+    handed_in[0] |= {"quarantined": 2}
+    model.take(ServiceFigures({"handed_in": handed_in, "quarantined": 2}))
+    assert model.handed_in_line().splitlines() == [
+        "boris handed in 1 message of user1, and 2 for the quarantine",
+        "boris handed in 2 messages of user2",
+        "boris handed in 3 messages of user3",
+        "In the quarantine: 2 messages of shut out authors",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
