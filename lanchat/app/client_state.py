@@ -193,4 +193,7 @@ class ClientState:
     def _greeted(self, member: AccountSession, known: KnownServer, greeted: GreetedChannel) -> None:
         """The member's dialer reached the server: what it says of itself, and where it is now."""
         self.entry.note_welcome(known, greeted.welcome)
+        before = member.server
         member.server = server_view(known_candidate(known), known.fingerprint, api.Trust.PINNED)
+        if member.server.name != before.name:
+            self.emit(api.ServerRenamed(member.server))

@@ -27,6 +27,7 @@ from lanchat.protocol.text.identity import tidy_address
 from lanchat.ui import dialogs
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.images import Images
+from lanchat.ui.kit.fields import field_menu
 from lanchat.ui.kit.fonts import SIZES, Fonts
 from lanchat.ui.kit.keys import shortcuts
 from lanchat.ui.kit.program_icon import set_icon
@@ -113,6 +114,7 @@ class Window:
         root.bind("<FocusIn>", lambda event: self._focus_changed())
         root.bind("<FocusOut>", lambda event: root.after_idle(self._focus_changed))
         shortcuts.install(root, shortcut_keys())
+        field_menu.install(root)
         for key in KEYS:  # the conversation's page has the others
             if key.action is Action.QUIT:
                 root.bind(key_sequence(key), lambda event: self.quit())

@@ -18,6 +18,7 @@ from lanchat.ui.administration.window_view import PageSet, Tab, TabRow
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.glyphs import inline, one_line
 from lanchat.ui.kit.canvas.images import Images
+from lanchat.ui.kit.fields import field_menu
 from lanchat.ui.kit.fonts import Fonts
 from lanchat.ui.kit.keys import shortcuts
 from lanchat.ui.kit.program_icon import set_icon
@@ -68,6 +69,7 @@ def make_root(dark: bool) -> Any:
     # Some builds of Tk 8.6 bind buttons to this event and no key to the event.
     root.event_add("<<Invoke>>", "<Key-space>")
     shortcuts.install(root)
+    field_menu.install(root)
     return root
 
 

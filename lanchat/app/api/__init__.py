@@ -101,6 +101,7 @@ from lanchat.app.api.events import (
     RoomRemoved,
     RoomUpdated,
     ServerFound,
+    ServerRenamed,
     ServersLeftOut,
     StateChanged,
 )
@@ -208,6 +209,7 @@ __all__ = [
     "Server",
     "ServerFound",
     "ServerOffer",
+    "ServerRenamed",
     "ServersLeftOut",
     "SetActivityCommand",
     "SetDisplayNameCommand",

@@ -36,6 +36,12 @@ class AccountLoggedIn(msgspec.Struct, frozen=True):
     server: Server
 
 
+class ServerRenamed(msgspec.Struct, frozen=True):
+    """The server of the account is called something else than before."""
+
+    server: Server
+
+
 class RoomUpdated(msgspec.Struct, frozen=True):
     """A room is new or anything in its RoomView changed."""
 
@@ -139,6 +145,7 @@ class ReceiptsChanged(msgspec.Struct, frozen=True):
 
 
 Event = (
-    StateChanged | ServerFound | ServersLeftOut | AccountLoggedIn | RoomUpdated | RoomRemoved | RoomLive | LineAdded
-    | LineChanged | LineStored | LineRefused | LineDelayed | LineWithdrawn | PeopleChanged | ReceiptsChanged | Notice
+    StateChanged | ServerFound | ServersLeftOut | AccountLoggedIn | ServerRenamed | RoomUpdated | RoomRemoved | RoomLive
+    | LineAdded | LineChanged | LineStored | LineRefused | LineDelayed | LineWithdrawn | PeopleChanged | ReceiptsChanged
+    | Notice
 )  # fmt: skip

@@ -29,6 +29,7 @@ from lanchat.platform.clock import SYSTEM_CLOCK, Clock
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem, ProblemDetails
+from lanchat.protocol.text.names import inert
 from lanchat.store.identities import KnownServer, StoredDevice
 from lanchat.store.profile import ProfileStore
 from lanchat.transport.connecting import first_of
@@ -114,6 +115,7 @@ class Dialer:
                 opened()
                 greeted = first or await greet(channel)
                 self._check_log(greeted)
+                self._note_name(greeted.welcome.server_name)
                 self._on_greeted(self.known, greeted)
                 logged_in = await greeted.log_in_device(self._device, self._key)
                 if logged_in.user.id != self._user:
@@ -132,6 +134,17 @@ class Dialer:
         welcome = greeted.welcome
         if welcome.log_id != self.known.log_id or welcome.log_key != self.known.log_key:
             raise DialFailed(ProblemDetails.of(Problem.SERVER_SET_UP_ANEW), final=True)
+
+    def _note_name(self, name: str) -> None:
+        """What the server calls itself now."""
+        if (name := inert(name)) and name != self.known.name:
+            self._keep(replace(self.known, name=name))
+
+    def _keep(self, known: KnownServer) -> None:
+        """A profile that cannot be written only costs a search next time."""
+        self.known = known
+        with contextlib.suppress(LocalStoreError):
+            self._profile.pin(known)
 
     async def _reach(self) -> TlsChannel:
         """A channel to the server with the pinned fingerprint, wherever it is now."""
@@ -220,12 +233,9 @@ class Dialer:
         return channel
 
     def _moved(self, host: str, port: int) -> None:
-        """Next time this address first. A profile that cannot be written only costs a search then."""
-        if (host, port) == (self.known.host, self.known.port):
-            return
-        self.known = replace(self.known, host=host, port=port)
-        with contextlib.suppress(LocalStoreError):
-            self._profile.pin(self.known)
+        """Next time this address first."""
+        if (host, port) != (self.known.host, self.known.port):
+            self._keep(replace(self.known, host=host, port=port))
 
 
 class _Tries:

@@ -5,6 +5,7 @@ import tkinter.ttk as ttk
 from collections.abc import Callable, Sequence
 
 from lanchat.i18n.emoji import all_emoji, name_of
+from lanchat.ui.kit import wheel
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.fields.entry_text import EntryText
 from lanchat.ui.kit.styles import ControlStyle
@@ -74,8 +75,7 @@ class EmojiPicker:
         entry.bind("<FocusOut>", lambda event: self.close())
         canvas.bind("<Motion>", self._hover)
         canvas.bind("<Button-1>", self._click)
-        for sequence in ("<Button-4>", "<Button-5>", "<MouseWheel>"):
-            canvas.bind(sequence, self._wheel)
+        wheel.bind(canvas, self._wheel)
 
     # What is shown
 
@@ -182,11 +182,9 @@ class EmojiPicker:
             self._mark(*place)
             self._choose()
 
-    def _wheel(self, event: "tk.Event[tk.Misc]") -> str:
-        notches = -1 if event.num == 4 else 1 if event.num == 5 else -event.delta / 120
+    def _wheel(self, notches: float) -> None:
         self.canvas.yview_scroll(round(notches * self._tools.px(_CELL)), "units")
         self._draw_soon()
-        return "break"
 
     def _scrolled(self, *arguments: str) -> None:
         self.canvas.yview(*arguments)

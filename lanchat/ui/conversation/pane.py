@@ -18,6 +18,7 @@ from lanchat.ui.conversation.drag import MouseDrag
 from lanchat.ui.conversation.marks import entry_block
 from lanchat.ui.conversation.scene import Placed, Position, Scene
 from lanchat.ui.conversation.selection import Selection
+from lanchat.ui.kit import wheel
 from lanchat.ui.kit.canvas.brush import Brush
 from lanchat.ui.kit.canvas.drawing import Block, HitArea, HitAreaKind, LayoutContext, font_of
 from lanchat.ui.kit.canvas.images import Images
@@ -263,18 +264,16 @@ class Pane:
         """A page up (-1) or down (1), less two lines for the eye."""
         self.scroll(direction * max(self._height - self._kit.px(60), 40))
 
-    def _wheel(self, event: "tk.Event[tk.Misc]") -> str:
-        notches = -1 if event.num == 4 else 1 if event.num == 5 else -event.delta / 120
+    def _wheel(self, notches: float) -> None:
         self.scroll(round(notches * self._kit.px(_WHEEL)))
-        return "break"
 
     # Mouse and keys
 
     def _bind(self) -> None:
         canvas = self.canvas
+        canvas.selection_handle(self._give, selection="PRIMARY")
         canvas.bind("<Configure>", self._resized)
-        for sequence in ("<Button-4>", "<Button-5>", "<MouseWheel>"):
-            canvas.bind(sequence, self._wheel)
+        wheel.bind(canvas, self._wheel)
         canvas.bind("<Button-1>", self._press)
         canvas.bind("<B1-Motion>", lambda event: self._drag.move(event.x, event.y))
         canvas.bind("<ButtonRelease-1>", self._release)
@@ -315,11 +314,21 @@ class Pane:
 
     def _release(self, event: "tk.Event[tk.Misc]") -> None:
         self._drag.stop()
+        self._offer_selection()
         if self._pressed is None or self.selection.spans():
             return
         found = self.scene.spot_at(*self._place(event))
         if found and isinstance(found[0].entry, MessageEntry):
             self._listener.touched(found[0].entry, found[1], event)
+
+    def _offer_selection(self) -> None:
+        """On X11 what is selected is what the middle button inserts, here and elsewhere."""
+        if self.selection.spans():
+            self.canvas.selection_own(selection="PRIMARY")
+
+    def _give(self, offset: str, length: str) -> str:
+        """A part of what is selected, for another program."""
+        return self.selection.copied()[int(offset) : int(offset) + int(length)]
 
     def _select(self, event: "tk.Event[tk.Misc]", how: Callable[[Position], None]) -> None:
         if (position := self._position(event.x, event.y)) is not None:

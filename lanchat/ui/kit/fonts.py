@@ -14,8 +14,9 @@ from lanchat.ui.kit.theme import Palette
 
 # The first one that is installed; all have Cyrillic. Elsewhere than on X11 Tk's default is the system's own font.
 _X11_FAMILIES = ("Inter", "Noto Sans", "Cantarell", "Ubuntu", "Open Sans", "Liberation Sans", "DejaVu Sans")
-_BASE = {"x11": 10, "win32": 10, "aqua": 13}
-_BASELINE = {"x11": 4 / 3, "win32": 4 / 3, "aqua": 1.0}  # `tk scaling` of a display without scaling
+_BASE = 10  # points
+_BASELINE = 4 / 3  # `tk scaling` of a display without scaling, on X11 and Windows
+_AQUA_PIXELS = 13  # macOS scales by itself: sizes are the same on every display, whatever Tk takes for a point
 SIZES = (-2, -1, 0, 1, 2, 4, 6)  # steps that a person may choose, points more or less
 _MEASURED_MAX = 20_000  # words of one font whose width is remembered: 2 MiB of common ones, 10 at most
 _WORD_MAX = 64  # longer ones are parts of words without a break and do not come again
@@ -32,11 +33,8 @@ class Fonts:
         """Makes the named fonts in `root`. `step`: points more or less than usual."""
         self._root = root
         system = str(root.tk.call("tk", "windowingsystem"))
-        factor = float(root.tk.call("tk", "scaling")) / _BASELINE[system]
-        quarter = round(factor * 4) / 4
-        self.scale = quarter if abs(factor - quarter) < 0.05 else factor
+        self.scale, self._base = sizes(system, float(root.tk.call("tk", "scaling")))
         self._family = self._choose_family(system)
-        self._base = _BASE[system]
         self._fonts = {role: tkfont.Font(root, name=role.value, exists=False) for role in Font}
         self._widths: dict[Font, dict[str, int]] = {role: {} for role in Font}
         self._letters: dict[Font, _Letters] = {}
@@ -105,6 +103,16 @@ class Fonts:
         """What laying out needs."""
         height = {role: int(face.metrics("linespace")) for role, face in self._fonts.items()}
         return LayoutContext(palette, self.measure, height, self.px)
+
+
+def sizes(system: str, scaling: float) -> tuple[float, int]:
+    """Pixels here for one at 96 dpi, and the usual size of text in points. `scaling`: pixels of a point, as Tk reports
+    it; on macOS 1.0 up to Tk 8.6, and other values from 9 on."""
+    if system == "aqua":
+        return 1.0, max(round(_AQUA_PIXELS / scaling), 1)
+    factor = scaling / _BASELINE
+    quarter = round(factor * 4) / 4
+    return (quarter if abs(factor - quarter) < 0.05 else factor), _BASE
 
 
 class _Letters(dict[str, int]):

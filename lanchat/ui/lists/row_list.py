@@ -7,6 +7,7 @@ import tkinter as tk
 import tkinter.ttk as ttk
 from collections.abc import Callable, Hashable, Sequence
 
+from lanchat.ui.kit import wheel
 from lanchat.ui.kit.canvas.drawing import LayoutContext
 from lanchat.ui.kit.canvas.images import Images
 from lanchat.ui.kit.styles import ControlStyle
@@ -56,8 +57,7 @@ class RowList:
     def _bind(self) -> None:
         canvas = self.canvas
         canvas.bind("<Configure>", self._resized)
-        for sequence in ("<Button-4>", "<Button-5>", "<MouseWheel>"):
-            canvas.bind(sequence, self._wheel)
+        wheel.bind(canvas, self._wheel)
         canvas.bind("<Motion>", self._hover)
         canvas.bind("<Leave>", lambda event: self._set_hovered(-1))
         canvas.bind("<Button-1>", self._click)
@@ -231,8 +231,6 @@ class RowList:
         """The key of the first row that can be chosen; None when there is none."""
         return next((row.key for row in self._rows if not row.heading), None)
 
-    def _wheel(self, event: "tk.Event[tk.Misc]") -> str:
-        notches = -1 if event.num == 4 else 1 if event.num == 5 else -event.delta / 120
+    def _wheel(self, notches: float) -> None:
         self.canvas.yview_scroll(round(notches * self._kit.px(48)), "units")
         self._paint()
-        return "break"

@@ -154,11 +154,28 @@ class ChatModel:
                 if event.deleted:
                     self.drafts.pop(event.room, None)
                 return WindowPart.ROOMS | WindowPart.ROOM
+            case api.ServerRenamed():
+                self.server = event.server
+                return WindowPart.LINK
             case api.PeopleChanged():
-                self.people.update((person.user_id, person) for person in event.people)
-                return WindowPart.PEOPLE | WindowPart.ROOMS
+                return self._people_changed(event.people)
             case _:
                 return self._line_event(event)
+
+    def _people_changed(self, people: Iterable[Person]) -> WindowPart:
+        """Somebody came, went, or has another name: that is the name of what was written before, too."""
+        part = WindowPart.PEOPLE | WindowPart.ROOMS
+        for person in people:
+            before = self.people.get(person.user_id)
+            self.people[person.user_id] = person
+            if before is None or before.display_name == person.display_name:
+                continue
+            if self.account and person.user_id == self.me:
+                self.account = replace(self.account, display_name=person.display_name)
+                part |= WindowPart.ACCOUNT
+            if self.timeline and self.timeline.rename(person.user_id, person.display_name):
+                part |= WindowPart.LINES
+        return part
 
     def _linked(self, event: StateChanged) -> WindowPart:
         before, self.link = self.link, event

@@ -63,6 +63,16 @@ class Timeline:
         refused = [line for line in self.unstored if line.refused is not None and line.id not in ids]
         self.unstored = list(merge(refused, fresh, key=lambda line: line.sent_at))
 
+    def rename(self, user: int, display_name: str) -> bool:
+        """Whether any line is by this user, whose name is another one now."""
+        found = False
+        for lines in (self.stored, self.unstored):
+            for place, line in enumerate(lines):
+                if line.author == user and not line.imported:
+                    lines[place] = replace(line, display_name=display_name)
+                    found = True
+        return found
+
     def prepend(self, lines: Sequence[Line]) -> None:
         """A page of older lines arrived; an empty one: there are none."""
         self.loading_older = False

@@ -9,6 +9,7 @@ from lanchat.i18n import _
 from lanchat.ui.kit import tooltip
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font
+from lanchat.ui.kit.elided import ElidedLabel
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model import words
@@ -44,9 +45,9 @@ class StatusBar:
         self._server.pack(side="right")
         self._dot = tk.Label(line, background=palette.sidebar, borderwidth=0)
         self._dot.pack(side="left", padx=(0, px(6)))
-        self._says = tools.label(line, "", ControlStyle.SIDE_SMALL)
-        self._says.pack(side="left", fill="x", expand=True)
-        self._says.bind("<Configure>", lambda event: self._says.configure(wraplength=max(event.width, 60)))
+        # One line whatever it says: what stands above must not move while somebody types or reads.
+        self._says = ElidedLabel(tools, line, ControlStyle.SIDE_SMALL, Font.SMALL)
+        self._says.label.pack(side="left", fill="x", expand=True)
 
     def update(self, part: WindowPart) -> None:
         """Draws what changed."""
@@ -65,6 +66,7 @@ class StatusBar:
             colour, text_colour = palette.away, palette.warning
         dot = self._tools.images.disc(self._tools.px(10), colour, palette.sidebar)
         self._dot.configure(image=dot)
-        self._says.configure(text=glyphs.inline(words.state_line(link, name)), foreground=text_colour)
+        self._says.label.configure(foreground=text_colour)
+        self._says.show(words.state_line(link, name))
         shield = self._tools.images.icon("shield-check", 12, palette.muted)
         self._server.configure(text=f" {name}" if name else "", image=shield if name else "")

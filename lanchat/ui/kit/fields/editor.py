@@ -62,6 +62,7 @@ class TextEditor:
 
     def _bind(self, master: tk.Misc) -> None:
         text = self.text
+        text.selection_handle(self._give, selection="PRIMARY")
         text.bind("<<Modified>>", lambda event: self._tell_change())
         text.bind("<<Paste>>", self._paste)
         text.bind("<<PasteSelection>>", self._paste_selection)
@@ -268,6 +269,11 @@ class TextEditor:
             self._too_long(pasted)
         else:
             self.insert(clean_text(pasted))
+
+    def _give(self, offset: str, length: str) -> str:
+        """A part of what is selected, for another program: emoji as characters, where the field shows pictures."""
+        selected = self._mirror.text(*self._selected())
+        return selected[int(offset) : int(offset) + int(length)]
 
     def _copy(self) -> str:
         if self.text.tag_ranges("sel"):

@@ -7,7 +7,7 @@ from functools import partial
 
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.elided import fitted
-from lanchat.ui.kit.toolkit import Toolkit
+from lanchat.ui.kit.toolkit import Toolkit, menu_button
 
 
 class Placeholder:
@@ -31,7 +31,8 @@ class Placeholder:
             cursor="xterm",
         )
         self._label.bind("<Button-1>", lambda event: field.focus_set())
-        for sequence in ("<Button-2>", "<ButtonRelease-2>"):  # which paste what is selected elsewhere
+        # What is selected elsewhere is pasted, and the menu of the field opens.
+        for sequence in dict.fromkeys(("<Button-2>", "<ButtonRelease-2>", menu_button(field))):
             self._label.bind(sequence, partial(self._hand_to_field, sequence))
         for sequence in ("<Configure>", "<Map>"):
             field.bind(sequence, lambda event: self.update(), add="+")
@@ -50,4 +51,4 @@ class Placeholder:
             self._label.place_forget()
 
     def _hand_to_field(self, sequence: str, event: "tk.Event[tk.Misc]") -> None:
-        self._field.event_generate(sequence, x=0, y=0)
+        self._field.event_generate(sequence, x=0, y=0, rootx=event.x_root, rooty=event.y_root)
