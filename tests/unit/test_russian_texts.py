@@ -36,7 +36,7 @@ NAMES = _words(
     ID SMTP QR zeroconf Prometheus prometheus-client pip install python3-tk chmod o-w ulimit LANCHAT PASSWORD NEW
     DATABASE Enter Esc Ctrl Shift Alt Tab Home End keys general true false member moderator administrator stdout
     stderr html who reply edit delete react quit help csv sql archive unarchive void revoke cluster Slack Zulip
-    Mattermost BeeBEEP server example org chat HH MM backups
+    Mattermost BeeBEEP server tada example org chat HH MM backups
     """
 )
 # What stands for itself: placeholders, code, options, addresses, commands.
