@@ -99,8 +99,8 @@ class ServerConfig(RedactedStruct, frozen=True):
     0: any free one. `public_host`: hosts with commas between; empty: invite links name the address that the server
     finds by itself. `metrics_port` 0: none; it is served on the loopback address only. Rates are per second.
     `user_octets_per_day`, `log_octets`, `disk_reserve_mib` 0: no such bound. `standby`: wait while another server has
-    the database. `json_output`: the ready line is JSON. `backup_folder` None: no nightly backup; `backup_time` is by
-    this computer's clock, HH:MM."""
+    the database. `reseed`: the database is empty or behind, and clients give the log back. `json_output`: the ready
+    line is JSON. `backup_folder` None: no nightly backup; `backup_time` is by this computer's clock, HH:MM."""
 
     concealed = frozenset({"database"})  # a password is in it
 
@@ -136,6 +136,7 @@ class ServerConfig(RedactedStruct, frozen=True):
     smtp: Smtp | None = None
     metrics_port: _AnyPort = 0
     standby: bool = False
+    reseed: bool = False
     backup_folder: Path | None = None
     backup_keep: Annotated[int, Meta(ge=1, le=10_000)] = 7
     backup_time: Annotated[str, Meta(pattern=_TIME_OF_DAY)] = "03:00"
@@ -242,6 +243,7 @@ _LIMITS = (
 SETTINGS = {
     **{name: name for name in ("name", "host", "port", "public_host", "database", "data_dir", "discovery_port")},
     "standby": "standby",
+    "reseed": "reseed",
     "no_discovery": "discovery",
     "json": "json_output",
     "discovery.enabled": "discovery",

@@ -35,6 +35,7 @@ def status_lines(report: Mapping[str, Any]) -> list[str]:
         text = _("The search is being indexed anew: {done} of {all} messages")
         lines.append(text.format(done=search["indexed"], all=search["of"]))
     lines += handed_in_lines(report)
+    lines += reseeding_lines(report.get("reseeding"))
     lines += storage_lines(report.get("storage", {}))
     lines += clock_lines(report.get("clock", {}))
     for room in report["rooms"]:
@@ -63,6 +64,25 @@ def handed_in_lines(report: Mapping[str, Any]) -> list[str]:
             waiting,
         )
         lines.append(text.format(number=waiting))
+    return lines
+
+
+def reseeding_lines(report: Mapping[str, Any] | None) -> list[str]:
+    """What came back from clients, room by room; nothing when they are not asked."""
+    if report is None:
+        return []
+    lines = [_("The log comes back from its clients:")]
+    for room in report["rooms"]:
+        people = ngettext("from {number} person", "from {number} people", room["people"]).format(number=room["people"])
+        back = ngettext("{number} message came back", "{number} messages came back", room["returned"])
+        name = shown(room["name"]) or _("(direct messages)")
+        line = f"  {name}: {back.format(number=room['returned'])} {people}"
+        if room["missing"]:
+            text = ngettext("nobody here has {number} more", "nobody here has {number} more", room["missing"])
+            line += f", {text.format(number=room['missing'])}"
+        if room["forks"]:
+            line += ", " + _("a client has other messages: it keeps them, and its copy can be exported")
+        lines.append(line)
     return lines
 
 

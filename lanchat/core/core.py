@@ -62,6 +62,7 @@ from lanchat.core.people.statements import KnownStatements
 from lanchat.core.ports import LocalStore, LocalStoreError, OutboxItem
 from lanchat.core.rooms.deleted import DeletedRooms
 from lanchat.core.rooms.delivery import DeliveryCursor
+from lanchat.core.rooms.giving import LogGiver
 from lanchat.core.rooms.room import RoomContext
 from lanchat.core.rooms.room_set import RoomSet
 from lanchat.core.rooms.source import ServerSource
@@ -148,6 +149,7 @@ class ClientCore:
         # What the server's clock shows beyond this one, in milliseconds.
         self._ahead_ms = 0
         self.peers = self._make_peers(device_key, peers) if peers is not None else None
+        self._giver = LogGiver(self._core_context, store, self._subscribe_anew, self._rooms.forked)
         self._gone = DeletedRooms(self._core_context, store, self._room_deleted)
         # Rooms as they were when they went from the list, until it is known whether they were deleted.
         self._last_seen: dict[int, wire.Room] = {}
@@ -265,6 +267,7 @@ class ClientCore:
         self._take_keys(session.keys)
         self._on_new_certificate(wire.NewCertificate(session.certificate))
         self._take_users([session.user])
+        self._giver.begin_session(session.reseeding)
         self._take_session_rooms(session.rooms, session.next)
         self.statements.begin_session()
         if self.peers is not None:
@@ -297,6 +300,7 @@ class ClientCore:
         self._rooms.clear()
         self._gone.end_session()
         self.statements.end_session()
+        self._giver.end_session()
         if self.peers is not None:
             self.peers.end_session()
         self._core_context.requests.abandon()
@@ -430,7 +434,16 @@ class ClientCore:
             # Without its rooms a session is none.
             self._give_up(Reason.LOST)
 
+    def _subscribe_anew(self, room: int) -> None:
+        """The server has what it lacked of this room."""
+        known = self.directory.rooms.get(room)
+        self._rooms.leave(room)
+        if known is not None and known.joined:
+            self._rooms.want(known)
+
     def _drop_unlisted(self) -> None:
+        if self._giver.asked_for:
+            return  # what the server does not tell of may come back
         unlisted = self.directory.drop_unlisted(self._listed)
         for gone in unlisted:
             self._last_seen[gone.id] = gone
@@ -760,6 +773,7 @@ class ClientCore:
             self._rooms.settle()
             self._outbox.clean_up()
             self._gone.settle(self._rooms_in)
+            self._giver.settle(self._rooms.stopped())
             self.directory.save()
             self.authors.save()
             self.statements.save()
@@ -826,6 +840,7 @@ class ClientCore:
             self._renew_at,
             self._rooms.timer(),
             self.statements.timer(),
+            self._giver.timer(),
             earliest(self._adopt_at, self._gone.timer())
             if core_context.store_retry_at is None
             else core_context.store_retry_at,

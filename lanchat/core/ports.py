@@ -79,6 +79,9 @@ class LogReader(Protocol):
     def records(self, room: int, first: int, last: int) -> list[Record]:
         """Stored records of this range, ascending."""
 
+    def proofs(self, room: int, first: int, last: int) -> list[Head]:
+        """Signed heads at numbers of this range that were kept, ascending: of every few records the last one's."""
+
 
 class LogStore(LogReader, Protocol):
     """The local copy of the log: per room one span of records and the newest signed head. Raises LocalStoreError."""
@@ -95,9 +98,10 @@ class LogStore(LogReader, Protocol):
         passed over. Removes their messages from the outbox, blanks the bodies that deletions among them erase, keeps
         `head` when it is newer: all in one transaction with the cursor."""
 
-    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes, proof: Head | None = None) -> None:
         """Records that end right below the present base; the new base is the number before the first of them. Records
-        that are stored already are passed over. Raises Forked when the last one has another hash than the base."""
+        that are stored already are passed over. `proof`: a signed head at the last of them. Raises Forked when the last
+        one has another hash than the base."""
 
     def head(self, room: int) -> Head | None:
         """The newest signed head that was stored: of the highest epoch, number and time."""

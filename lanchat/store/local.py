@@ -36,6 +36,7 @@ from lanchat.store.rows import pack, unpack
 
 _decode_link = decoder(tuple[Record, Key32])
 _decode_span = decoder(tuple[U63, Key32, U63, Key32, Head | None])
+_decode_head = decoder(Head)
 _decode_room = decoder(Room)
 _decode_user = decoder(User)
 _decode_certificate = decoder(Certificate)
@@ -49,6 +50,7 @@ _DELETE_UP_TO = "DELETE FROM records WHERE room = ? AND seq <= ?"
 _FORGET_ROOM = (
     "DELETE FROM edits WHERE room = ?",
     "DELETE FROM erasures WHERE room = ?",
+    "DELETE FROM heads WHERE room = ?",
     "DELETE FROM spans WHERE room = ?",
 )
 _SET_SPAN = "INSERT INTO spans VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET data = excluded.data"
@@ -57,6 +59,13 @@ _SET_USER = (
 )
 _SET_CERTIFICATE = "INSERT INTO certificates VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET data = excluded.data"
 _SELECT_OUTGOING = "SELECT item, room, device, run, n, data FROM outgoing"
+# A head is 130 octets: for each text of a line some 8 more. What lies between two of them fits a few frames.
+PROOF_EVERY = 16
+_SET_PROOF = (
+    "INSERT INTO heads VALUES (?, ?, ?, ?) ON CONFLICT (room, place)"
+    " DO UPDATE SET seq = excluded.seq, data = excluded.data WHERE excluded.seq > seq"
+)
+_SELECT_PROOFS = "SELECT seq, data FROM heads WHERE room = ? AND place BETWEEN ? AND ? ORDER BY place"
 _DELETE_OUTGOING = "DELETE FROM outgoing WHERE room = ? AND device = ? AND run = ? AND n = ?"
 
 
@@ -110,7 +119,8 @@ class SqliteLocalStore:
         def work(connection: sqlite3.Connection) -> StoredSpan:
             span, head = _span_and_head(connection, room)
             if span is None or span.cursor < base:
-                connection.execute("DELETE FROM records WHERE room = ?", (room,))
+                for table in ("records", "heads"):
+                    connection.execute(f"DELETE FROM {table} WHERE room = ?", (room,))  # noqa: S608 - of this module
                 span = StoredSpan(base, base_hash, base, base_hash)
                 _set_span(connection, room, span, head)
             return span
@@ -129,13 +139,14 @@ class SqliteLocalStore:
                 _require(_is_run(fresh) and fresh[0].record.seq == span.cursor + 1, room)
                 _insert(connection, room, fresh)
                 span = span._replace(cursor=fresh[-1].record.seq, cursor_hash=fresh[-1].hash)
+                _keep_proof(connection, room, head)
             _forget_sent(connection, links)
             if fresh or _is_newer(head, newest):
                 _set_span(connection, room, span, head if _is_newer(head, newest) else newest)
 
         self._database.write(work)
 
-    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes, proof: Head | None = None) -> None:
         """Raises Forked when the record at the base has another hash than the span says, LocalStoreError when there is
         no span or the records do not end at its base."""
 
@@ -148,6 +159,8 @@ class SqliteLocalStore:
             if fresh[-1].hash != span.base_hash:
                 raise Forked
             _insert(connection, room, fresh)
+            if proof is not None and proof.seq == fresh[-1].record.seq:
+                _keep_proof(connection, room, proof)
             _set_span(connection, room, span._replace(base=fresh[0].record.seq - 1, base_hash=base_hash), head)
 
         self._database.write(work)
@@ -155,6 +168,15 @@ class SqliteLocalStore:
     def records(self, room: int, first: int, last: int) -> list[Record]:
         """Of what is stored; numbers outside of the span are left out. Bodies that a deletion erased are None."""
         return self._database.read(lambda connection: [link.record for link in _links(connection, room, first, last)])
+
+    def proofs(self, room: int, first: int, last: int) -> list[Head]:
+        """One for every PROOF_EVERY numbers at most."""
+
+        def work(connection: sqlite3.Connection) -> list[Head]:
+            rows = connection.execute(_SELECT_PROOFS, (room, first // PROOF_EVERY, last // PROOF_EVERY)).fetchall()
+            return [unpack(_decode_head, (room, seq), data) for seq, data in rows if first <= seq <= last]
+
+        return self._database.read(work)
 
     def held_rooms(self) -> list[int]:
         """In no particular order."""
@@ -319,6 +341,10 @@ def _started_span(connection: sqlite3.Connection, room: int) -> tuple[StoredSpan
 
 def _set_span(connection: sqlite3.Connection, room: int, span: StoredSpan, head: Head | None) -> None:
     connection.execute(_SET_SPAN, (room, pack((room,), (*span, head))))
+
+
+def _keep_proof(connection: sqlite3.Connection, room: int, head: Head) -> None:
+    connection.execute(_SET_PROOF, (room, head.seq // PROOF_EVERY, head.seq, pack((room, head.seq), head)))
 
 
 def _is_run(links: Sequence[ChainLink]) -> bool:

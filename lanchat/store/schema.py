@@ -30,6 +30,10 @@ STEPS: tuple[Step, ...] = (
         """CREATE TABLE records (
             room INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL,
             PRIMARY KEY (room, seq)) WITHOUT ROWID""",
+        # The highest signed head of each few numbers: it proves records to those who lack them.
+        """CREATE TABLE heads (
+            room INTEGER NOT NULL, place INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL,
+            PRIMARY KEY (room, place)) WITHOUT ROWID""",
         # Targets of deletions, also of those whose target is not here yet.
         """CREATE TABLE erasures (
             room INTEGER NOT NULL, target INTEGER NOT NULL,

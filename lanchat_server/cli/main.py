@@ -86,6 +86,8 @@ def _run_options(parser: Parser) -> None:
     add("--discovery-port", _("the port on which clients search"), metavar="N", type=whole_number(1, 65535))
     text = _("wait while another server has the database, and take over when it is gone")
     add("--standby", text, action="store_true")
+    text = _("the database is empty or older than it was: clients give back what they have")
+    add("--reseed", text, action="store_true")
     add("--backup-folder", _("write a backup into this folder every night"), metavar="DIR", type=file_path)
     add("--backup-keep", _("how many of them are kept"), metavar="N", type=whole_number(1, 10_000))
     text = _("when it is made, by this computer's clock")

@@ -67,6 +67,8 @@ class Directory:
         """The accounts and rooms of `snapshot`; no password counts as changed yet."""
         self.log: LogState = snapshot.log
         self._password_numbers: dict[int, int] = {}
+        # Revoked devices of which nothing else is known here: the database that knew them is lost.
+        self.revoked_unknown: frozenset[bytes] = frozenset()
         self.users: dict[int, UserRow] = {}
         self.load(snapshot)
 
@@ -171,7 +173,7 @@ class Directory:
 
     def revoked(self) -> list[bytes]:
         """Ids of all devices that were revoked, but for those that the log made itself (imported messages)."""
-        return [device.id for device in self.devices.values() if device.revoked_number]
+        return [*(device.id for device in self.devices.values() if device.revoked_number), *self.revoked_unknown]
 
     def general(self) -> RoomRow:
         """The room that everybody is in: the public one that the server made itself."""
@@ -256,6 +258,12 @@ class Directory:
             self.revocations_number = number
         self.number = max(self.number, number)
         self.stated += [*map(UserSubject, users), *map(RoomSubject, rooms), *([None] if devices else [])]
+
+    def know_revoked(self, devices: Collection[bytes], number: int) -> None:
+        """These are in the list of revoked devices with this number; none of them is here."""
+        self.revoked_unknown |= frozenset(devices)
+        self.revocations_number = max(self.revocations_number, number)
+        self.number = max(self.number, number)
 
     def put_room_key(self, key: RoomKeyRow) -> None:
         """The newest key of its room replaces the one before."""

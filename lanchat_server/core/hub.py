@@ -50,6 +50,7 @@ from lanchat_server.core.relay.outbound import (
 )
 from lanchat_server.core.relay.receipts import ReceiptCollector
 from lanchat_server.core.relay.recent import RecentRecords
+from lanchat_server.core.reseeding import Reseeding
 from lanchat_server.core.sequencer import FORGERIES, BatchOutcome, Submission
 from lanchat_server.core.sessions import Session, SessionTable
 
@@ -81,6 +82,7 @@ class ServerCore:
         self.closed = Closed(config.room_retry)
         self._fetches = PendingFetches(config)
         self._recent = RecentRecords(config)
+        self.reseeding = Reseeding(False, False, now)
         self._heartbeat = HeartbeatTimer(config, now)
         self._total_rate = TokenBucket(config.total_rate, config.total_rate)
         self._under_way = 0
@@ -107,6 +109,7 @@ class ServerCore:
             return
         before = self.sessions.user_state(session.user)
         self.peers.end_session(session_id)
+        self.reseeding.end_session(session_id)
         self.sessions.remove(session_id)
         self._note_presence(session.user, before, now)
 
@@ -217,6 +220,9 @@ class ServerCore:
         if lack is not None and header.kind is not Kind.DELETE:
             self._busy.note(session.id, header.key, lack.wait, now, lack.code)
             return f"waits_{lack.code.name.lower()}"
+        if returning := self.reseeding.waits(header.room, now):
+            self._busy.note(session.id, header.key, returning, now)
+            return "waits_for_the_log"
         if own and self._intake.held:
             self._intake.offered(RunKey(header.room, header.device, header.run), header.n, now)
         config = self.config

@@ -150,6 +150,9 @@ class Transaction(Protocol):
     def add_user(self, user: UserRow) -> UserRow:
         """Insert (id 0 on the way in) and return it with its id. Raises KeyError when the name (name_key) is taken."""
 
+    def restore_user(self, user: UserRow) -> bool:
+        """Insert with its id; False when the id or the name is taken."""
+
     def update_user(
         self,
         user: int,
@@ -205,6 +208,9 @@ class Transaction(Protocol):
 
     def add_room(self, room: RoomRow) -> None:
         """Insert an empty room; raises KeyError when its name (name_key) is taken."""
+
+    def has_room(self, room: int) -> bool:
+        """Whether there is or was a room with this id: also one that was deleted."""
 
     def update_room(
         self,

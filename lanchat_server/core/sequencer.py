@@ -177,6 +177,10 @@ class Sequencer:
             self._progress.advance(run, last)
         return outcome
 
+    def took_back(self, runs: Iterable[RunKey]) -> None:
+        """Messages of these runs were stored otherwise. Writer thread."""
+        self._progress.forget(runs)
+
     def sign(self, room: int, head: RoomHead) -> Head:
         """The signed head of a room as it stands in the database."""
         log = self._directory.log

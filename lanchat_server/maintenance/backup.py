@@ -32,7 +32,7 @@ from lanchat.platform.disk.files import make_private_folder, read_private, readi
 from lanchat.protocol.codec import U63, Key16, Key32
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
-from lanchat_server.maintenance import key_swap, last_lease
+from lanchat_server.maintenance import key_swap, last_lease, lost_log
 from lanchat_server.maintenance.reserve import DiskReserve
 from lanchat_server.store import SqlStore, dump, open_store
 from lanchat_server.store.soundness import ConsistencyCheck
@@ -162,6 +162,7 @@ def restore(
                 summary = _fill(connection, archive, manifest, store, known, force)
                 key_swap.stage(keys, summary.log, _archived_keys(archive))
             key_swap.settle(keys, summary.log)
+            lost_log.begin(data_dir, summary.log, time.time_ns() // 1_000_000)
             return summary
         finally:
             store.close()

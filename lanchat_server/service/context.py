@@ -141,6 +141,7 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
             self.connections.new_keys(connection.session),
             *self.notices.rooms_for(user.id),
             peer_secret=peer_secret(self.keys.log_key, self.directory.log.log_id),
+            reseeding=self.core.reseeding.is_open,
         )
 
     def check_place(self, user: int, *, by_password: bool = False) -> int | None:
@@ -232,7 +233,7 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     @property
     def setup_code(self) -> str:
         """What the first account may be made with; empty when there are accounts."""
-        return "" if self.directory.users else self.credentials.setup.text
+        return "" if self.directory.users or self.core.reseeding.is_open else self.credentials.setup.text
 
 
 # What this server issued does not change: it is looked at once. 1,000 people with two devices: 1 MiB.

@@ -43,14 +43,16 @@ def open_store(
     filling: bool = False,
     random_octets: Callable[[int], bytes] = SYSTEM_ENTROPY.token_bytes,
     now_ms: int | None = None,
+    lost: tuple[LogState, int] | None = None,
 ) -> SqlStore:
     """Open the database at `url` (None: the SQLite file in `data_dir`), making tables and log on first use.
 
     `migrate=False` changes nothing and refuses a database that is not at this version's revision. Tables of an older
     revision are changed under the lease, which a server that starts takes, and a `command` gets when no server has it.
     `may_create=False` makes no database file. `filling`: also one that a copy has not filled yet. `random_octets` draws
-    the log's id (16) and the first room's (8) of a new database; `now_ms` is when that room begins. Raises StoreError
-    with one line for a person: unreachable, refused, locked, missing, too new.
+    the log's id (16) and the first room's (8) of a new database; `now_ms` is when that room begins. `lost`: what an
+    empty database gets in place of a new log, and the id of its first room, 0: a new one. Raises StoreError with one
+    line for a person: unreachable, refused, locked, missing, too new.
     """
     address = parse_url(url, data_dir)
     lock = _lock(address, may_create=migrate and may_create)
@@ -60,7 +62,7 @@ def open_store(
         engine = make_engine(address)
         _bring_up_to_date(engine, address, migrate, claims=command and lock is None)
         now_ms = SYSTEM_CLOCK.wall_ms() if now_ms is None else now_ms
-        log = _read_or_make_log(engine, random_octets, now_ms, may_make=migrate)
+        log = _read_or_make_log(engine, random_octets, now_ms, lost, may_make=migrate)
         if log.epoch == FILLING and not filling:
             raise StoreError(_unfinished(address))
     except BaseException as error:
@@ -154,7 +156,13 @@ def _bring_up_to_date(engine: Engine, address: DatabaseAddress, may_migrate: boo
         writing.close()
 
 
-def _read_or_make_log(engine: Engine, random_octets: Callable[[int], bytes], now_ms: int, may_make: bool) -> LogState:
+def _read_or_make_log(
+    engine: Engine,
+    random_octets: Callable[[int], bytes],
+    now_ms: int,
+    lost: tuple[LogState, int] | None,
+    may_make: bool,
+) -> LogState:
     with engine.connect().execution_options(**{WRITES: may_make}) as connection:
         log = reads.read_log(connection)
         if log is None and may_make:
@@ -162,16 +170,16 @@ def _read_or_make_log(engine: Engine, random_octets: Callable[[int], bytes], now
             with migration.alone(connection):
                 log = reads.read_log(connection)
                 if log is None:
-                    log = LogState(random_octets(16), 1)
-                    _make_log(connection, log, random_octets(8), now_ms)
+                    log, general = lost or (LogState(random_octets(16), 1), 0)
+                    room = general or (int.from_bytes(random_octets(8)) >> 1) or 1
+                    _make_log(connection, log, room, now_ms if lost is None else 0)
         if log is None:
             raise StoreError(_("The database holds no log: start the server on it, or run `lanchat-server init-db`"))
         return log
 
 
-def _make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms: int) -> None:
+def _make_log(connection: Connection, log: LogState, room: int, now_ms: int) -> None:
     """The first rows of a new database: the log's identity, the lease, the room that everybody is in."""
-    room = (int.from_bytes(room_octets) >> 1) or 1
     general = RoomRow(
         room,
         GENERAL,
@@ -180,7 +188,8 @@ def _make_log(connection: Connection, log: LogState, room_octets: bytes, now_ms:
         0,
         now_ms,
         RoomHead(0, genesis_hash(log.log_id, room), now_ms),
-        number=log.epoch << EPOCH_SHIFT,
+        # Of a log that is lost: whatever clients have of it is newer.
+        number=log.epoch << EPOCH_SHIFT if now_ms else 0,
     )
     connection.execute(insert(schema.log).values(id=1, log_id=log.log_id, epoch=log.epoch))
     unheld = {"incarnation": 0, "changes": 0, "holder": "", "taken_ms": now_ms, "renewed_ms": 0}

@@ -93,6 +93,12 @@ class SqlStore:
         """Take the lease for a command. Raises StoreError when a server lives that has it."""
         claim(self._writing, self.address, alone=self._lock is not None)
 
+    def begin_epoch(self, epoch: int) -> None:
+        """The log has lost something: what is signed from now on says that it was after that. Raises StoreError."""
+        with self.transaction() as transaction:
+            transaction.set_epoch(epoch)
+        self.log = LogState(self.log.log_id, epoch)
+
     # For a standby
 
     def lease_holder(self) -> LeaseHolder:

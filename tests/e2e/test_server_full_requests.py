@@ -18,6 +18,7 @@ from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
 from lanchat.protocol.limits import FRAME_MAX, PEER_ADDRESSES_MAX
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.peers import PeerBody, sign_peer
+from lanchat.protocol.log.records import Head
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.accounts import DEVICES_PER_USER, ROOMS_PER_USER
 from lanchat_server.store.tables import schema
@@ -173,6 +174,9 @@ AFTER_LOGIN: dict[type, Callable[[Session], Any]] = {
     wire.ListStatements: lambda it: wire.ListStatements(0),
     wire.ListRevoked: lambda it: wire.ListRevoked(),
     wire.AnnouncePeer: lambda it: it.announcement(),
+    wire.GiveStatements: lambda it: wire.GiveStatements([]),
+    wire.OfferRecords: lambda it: wire.OfferRecords(Head(1, it.general, 9, bytes(32), 0, bytes(64)), 1),
+    wire.GiveRecords: lambda it: wire.GiveRecords(it.general, []),
     wire.ListCursors: lambda it: wire.ListCursors(it.general),
     wire.ListDevices: lambda it: wire.ListDevices(),
     wire.ListInvites: lambda it: wire.ListInvites(),

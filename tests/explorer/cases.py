@@ -15,6 +15,7 @@ from lanchat.protocol.limits import PROTOCOL_VERSION
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.peers import PeerBody, PeerInfo, sign_peer
+from lanchat.protocol.log.records import Head
 from lanchat.protocol.transport import Transport
 from lanchat_server.admin.context import LocalActor
 from lanchat_server.admin.operations import perform
@@ -146,6 +147,9 @@ _WIRE = (
     Case("list members", wire.ListMembers, lambda _: wire.ListMembers(ROOM)),
     Case("list statements", wire.ListStatements, lambda _: wire.ListStatements(0)),
     Case("announce peer", wire.AnnouncePeer, _announcement),
+    Case("give statements", wire.GiveStatements, lambda _: wire.GiveStatements([])),
+    Case("offer records", wire.OfferRecords, lambda _: wire.OfferRecords(Head(1, ROOM, 9, bytes(32), 0, bytes(64)), 1)),
+    Case("give records", wire.GiveRecords, lambda _: wire.GiveRecords(ROOM, [])),
     Case("list revoked", wire.ListRevoked, lambda _: wire.ListRevoked()),
     Case("list cursors", wire.ListCursors, lambda _: wire.ListCursors(ROOM)),
     Case("certificates", wire.GetCertificates, lambda a: wire.GetCertificates([a.device, a.other_device])),

@@ -183,6 +183,10 @@ RULES: dict[Any, Rule] = {
     wire.ListStatements: _nothing,
     wire.ListRevoked: _nothing,
     wire.AnnouncePeer: _nothing,
+    # The log is whole.
+    wire.GiveStatements: _nothing,
+    wire.OfferRecords: _nothing,
+    wire.GiveRecords: _nothing,
     wire.GetCertificates: _nothing,
     wire.Status: _nothing,
     wire.CreateInvite: _in_session(lambda db, actor, _: has_role(db, actor.user, Role.MODERATOR)),

@@ -61,6 +61,8 @@ class Ledger:
         self.decisions: dict[MessageKey, Decision] = {}
         # Of the same log, before its database was put back.
         self.made: dict[MessageKey, Message] = before.made if before is not None else {}
+        # Messages that were stored before the database was put back.
+        self.returning: set[MessageKey] = set()
         self.gaps: set[RunKey] = before.gaps if before is not None else set()
         self.memberships: dict[tuple[int, int], list[Membership]] = {}
         self.revoked: dict[bytes, float] = {}
@@ -130,7 +132,7 @@ class Ledger:
         assert message is not None
         same = message.header == record.header and message.signature == record.signature
         require(same and record.body in (None, message.body), "I9", f"{key} is not what its author signed")
-        if self._begun:
+        if self._begun and key not in self.returning:
             self._check_rights(header, mine)
         self._keep_order(key)
         self._decide(key, Decision(record.seq, 0))

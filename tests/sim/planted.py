@@ -5,13 +5,14 @@ import json
 import sys
 import time
 
-from tests.sim import bugs_client, bugs_peers, bugs_relay, bugs_seal, bugs_store
+from tests.sim import bugs_client, bugs_peers, bugs_relay, bugs_reseeding, bugs_seal, bugs_store
 from tests.sim.planting import CATCHES, Catch, hunt
 from tests.sim.world import PEERS_FROM
 from tests.support.marked import RELIABILITY, write
 from tests.support.planting import Plant, told
 
-BUGS: tuple[Plant, ...] = (*bugs_store.BUGS, *bugs_relay.BUGS, *bugs_seal.BUGS, *bugs_client.BUGS, *bugs_peers.BUGS)
+_PARTS = (bugs_store, bugs_relay, bugs_seal, bugs_client, bugs_peers, bugs_reseeding)
+BUGS: tuple[Plant, ...] = tuple(bug for part in _PARTS for bug in part.BUGS)
 # Beyond so many seeds a bug counts as not caught.
 SEEDS_MAX = 400
 

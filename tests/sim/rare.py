@@ -34,6 +34,7 @@ RARE = (
     "got Expect",
     "got Lagging",
     "invited while away",
+    "log came back from clients",
     "key id drawn twice",
     "keys renewed",
     "memberships ended",

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import fields, replace
 from typing import Any
 
+from lanchat.core.events import StopReason
 from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import sign_head
@@ -57,6 +58,7 @@ class Restore:
             return
         world, old = self._world, self._world.ledger
         world.counters["restore from a backup"] += 1
+        held = self._held(backup)
         self._put_back(backup)
         self._new_computer()
         for _ in range(5):
@@ -69,6 +71,39 @@ class Restore:
         require(not self._undecided(), "I13", f"after a restore: {self._undecided()}")
         for profile in world.profiles:
             self._check_copy(profile, old)
+        if not self._by_hand:
+            self._check_returned(held, old)
+
+    def _held(self, backup: MemoryDatabase) -> dict[int, tuple[int, Any]]:
+        """Of each room the highest number that somebody can give back, and the copy that holds it."""
+        found: dict[int, tuple[int, Any]] = {}
+        for profile in self._world.profiles:
+            if not any(process.alive for process in profile.processes):
+                continue
+            for room, row in backup.rooms.items():
+                span = profile.store.span(room)
+                if span is None or span.base > row.head.seq or not self._is_member(backup, room, profile.user):
+                    continue
+                if span.cursor > found.get(room, (row.head.seq, None))[0]:
+                    found[room] = span.cursor, profile
+        return {room: (cursor, (profile, profile.store)) for room, (cursor, profile) in found.items()}
+
+    def _is_member(self, backup: MemoryDatabase, room: int, user: int) -> bool:
+        """Then and now."""
+        return all((room, user) in database.memberships for database in (backup, self._world.database))
+
+    def _check_returned(self, held: dict[int, tuple[int, Any]], old: Ledger) -> None:
+        """What a client could give back has its old place, or the client has stopped and says so."""
+        world = self._world
+        for room, (cursor, (profile, store)) in held.items():
+            truth = world.ledger.rooms[room].hashes[: cursor + 1]
+            if truth == old.rooms[room].hashes[: cursor + 1]:
+                world.counters["log came back from clients"] += 1
+                continue
+            span = store.span(room)
+            stops = {process.core.stopped(room) for process in profile.processes if process.alive}
+            lost = store is not profile.store or span is None or span.cursor < cursor or stops <= {StopReason.FORKED}
+            require(lost, "I1", f"client {profile.number} holds {cursor} of room {room}, which did not come back")
 
     def _put_back(self, backup: MemoryDatabase) -> None:
         world = self._world
@@ -78,9 +113,13 @@ class Restore:
         backup.incarnation = world.database.incarnation
         if not self._by_hand:
             backup.log = LogState(LOG_ID, backup.log.epoch + 1)
+        # What was refused before them is forgotten.
+        returning = {key for key, decision in world.database.decisions.items() if decision.seq}
         world.database = backup
         world.checker.log_put_back(world.ledger)
         world.ledger = Ledger(world.clock, backup, world.ledger)
+        world.ledger.may_skip(returning)
+        world.ledger.returning = returning
         world.start_server()
 
     def _new_computer(self) -> None:
@@ -132,11 +171,16 @@ class Restore:
         ledger, user = self._world.ledger, process.profile.user
         if process.session_began is None:
             return f"{process.name} has no session"
+        if process.core.identity.epoch != self._world.epoch:
+            return f"{process.name} has not met the restored log"
         for room, truth in ledger.rooms.items():
             if not ledger.is_member(room, user):
                 continue
             span = process.profile.store.span(room)
             stop = process.core.stopped(room)
+            behind = stop is StopReason.SERVER_BEHIND and not self._by_hand and span is not None
+            if behind:
+                return f"{process.name} has not given back room {room}"
             if span is None or stop is not None:
                 self._count(stop)
                 continue

@@ -20,6 +20,7 @@ from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
 from lanchat_server.core.model import DirectorySnapshot, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
+from lanchat_server.core.reseeding import Reseeding
 from lanchat_server.core.sequencer import BatchOutcome, Submission, is_genuine
 from lanchat_server.service.environment import Environment
 from lanchat_server.service.keys import ServerKeys
@@ -371,6 +372,8 @@ class SimServer:
         )
         self.service = Service(config, self.store, keys, self.directory, "memory", self._fenced, environment)
         epoch = self.directory.log.epoch
+        if epoch > 1:
+            self.service.core.reseeding = Reseeding(True, True, self.service.now())
         self.service.connections.relay = Relay(
             self,
             epoch=epoch,

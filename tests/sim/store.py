@@ -64,7 +64,9 @@ class SimLocalStore(MemoryLocalStore):
         copy._revoked, copy._told = list(self._revoked), self._told
         for room, known in self._rooms.items():
             edits = {seq: list(by) for seq, by in known.edits.items()}
-            copy._rooms[room] = replace(known, links=dict(known.links), erased=set(known.erased), edits=edits)
+            copy._rooms[room] = replace(
+                known, links=dict(known.links), erased=set(known.erased), edits=edits, proofs=dict(known.proofs)
+            )
         return copy
 
     @_may_be_torn
@@ -90,10 +92,10 @@ class SimLocalStore(MemoryLocalStore):
         self._world.checker.kept(self._user, room, links[-1].record.seq)
 
     @_may_be_torn
-    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes, proof: Head | None = None) -> None:
         for link in links:
             self._require_log(room, link.record.seq, link.hash)
-        super().prepend(room, links, base_hash)
+        super().prepend(room, links, base_hash, proof)
 
     @_may_be_torn
     def erase_room(self, room: int, count: int) -> bool:

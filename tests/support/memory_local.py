@@ -25,6 +25,7 @@ from lanchat.protocol.log.records import Head, Record, blanked
 from lanchat.protocol.log.statements import Statement, StatementKind, read_statement_untrusted, subject_of
 from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.wire import Member, Room, User
+from lanchat.store.local import PROOF_EVERY
 
 _decode_certificate_body = decoder(CertificateBody)
 
@@ -38,11 +39,17 @@ class _Room:
     head: Head | None = None
     erased: set[int] = field(default_factory=set)
     edits: dict[int, list[int]] = field(default_factory=dict)
+    proofs: dict[int, Head] = field(default_factory=dict)
 
     @property
     def span(self) -> StoredSpan:
         end = self.links[self.cursor].hash if self.cursor > self.base else self.base_hash
         return StoredSpan(self.base, self.base_hash, self.cursor, end)
+
+    def keep_proof(self, head: Head) -> None:
+        for old in [seq for seq in self.proofs if seq // PROOF_EVERY == head.seq // PROOF_EVERY and seq < head.seq]:
+            del self.proofs[old]
+        self.proofs[head.seq] = head
 
     def hash_at(self, seq: int) -> bytes | None:
         """Of a stored record, or before the first of them."""
@@ -110,6 +117,7 @@ class MemoryLocalStore:
             known = self._rooms[room] = _Room(base, base_hash, cursor=base)
         elif known.cursor < base:
             known.links.clear()
+            known.proofs.clear()
             known.base, known.base_hash, known.cursor = base, base_hash, base
         return known.span
 
@@ -124,6 +132,8 @@ class MemoryLocalStore:
         for link in fresh:
             known.links[link.record.seq] = link
             known.cursor = link.record.seq
+        if fresh:
+            known.keep_proof(head)
         self._note(known, links)
         if known.head is None or _age(head) > _age(known.head):
             known.head = head
@@ -133,7 +143,7 @@ class MemoryLocalStore:
             raise LocalStoreError(Problem.COPY_INTERRUPTED, room=room)
         return self._rooms[room]
 
-    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes) -> None:
+    def prepend(self, room: int, links: Sequence[ChainLink], base_hash: bytes, proof: Head | None = None) -> None:
         self._write()
         known = self._started(room)
         fresh = [link for link in links if link.record.seq <= known.base]
@@ -145,6 +155,8 @@ class MemoryLocalStore:
             raise Forked
         known.links.update((link.record.seq, link) for link in fresh)
         known.base, known.base_hash = fresh[0].record.seq - 1, base_hash
+        if proof is not None and proof.seq == fresh[-1].record.seq:
+            known.keep_proof(proof)
         self._note(known, fresh)
 
     def _note(self, known: _Room, links: Sequence[ChainLink]) -> None:
@@ -176,6 +188,10 @@ class MemoryLocalStore:
         if known is None:
             return []
         return [known.links[seq].record for seq in range(max(first, known.base + 1), min(last, known.cursor) + 1)]
+
+    def proofs(self, room: int, first: int, last: int) -> list[Head]:
+        known = self._rooms.get(room)
+        return [known.proofs[seq] for seq in sorted(known.proofs) if first <= seq <= last] if known else []
 
     def head(self, room: int) -> Head | None:
         known = self._rooms.get(room)

@@ -353,6 +353,13 @@ class MemoryTransaction:
         self.changes.append(lambda: self._db.users.__setitem__(added.id, added))
         return added
 
+    def restore_user(self, user: UserRow) -> bool:
+        known = self._db.users
+        if user.id in known or any(name_key(other.name) == name_key(user.name) for other in known.values()):
+            return False
+        self.changes.append(lambda: self._db.users.__setitem__(user.id, user))
+        return True
+
     def update_user(
         self,
         user: int,
@@ -467,6 +474,9 @@ class MemoryTransaction:
         given = {"name": name, "history": history, "archived": archived}
         values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         self.changes.append(lambda: self._db.rooms.__setitem__(room, replace(self._db.rooms[room], **values)))
+
+    def has_room(self, room: int) -> bool:
+        return room in self._db.rooms or room in self._db.deleted
 
     def delete_rooms(self, rooms: Collection[int]) -> None:
         self._deleted.update(rooms)

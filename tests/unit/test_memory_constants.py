@@ -448,6 +448,8 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_ends_that_are_avoided_are_bounded",
     "lanchat/core/peers/talk.py:_UNPROVEN_MAX": "tests/unit/core/test_peer_talk.py"
     "::test_messages_of_unknown_authors_are_bounded",
+    "lanchat_server/core/reseeding.py:UNPROVEN_MAX": "tests/unit/server/service/test_reseeding.py"
+    "::test_too_much_without_a_head_is_dropped",
     "lanchat_server/core/peers.py:ENDS_MAX": "tests/unit/server/core/test_peers.py"
     "::test_oldest_ended_session_gives_way",
     "lanchat_server/core/limits/closed.py:_USERS_MAX": "tests/unit/test_server_memory.py"
@@ -488,6 +490,8 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/store/policy.py": "POLICY_MAX",
         "lanchat_server/service/lifecycle/standby.py": "_HOLDER_MAX",
         "lanchat_server/maintenance/last_lease.py": "_OCTETS_MAX",
+        "lanchat_server/maintenance/lost_log.py": "_OCTETS_MAX",
+        "lanchat/core/rooms/giving.py": "_AUTHORS_MAX _RECORDS_MAX",
         "lanchat/terminal/line_editor.py": "_SEQUENCE_MAX",
         "lanchat/terminal/prompts.py": "PASSWORD_FILE_MAX",
         "lanchat/platform/network/own_end.py": "_TABLE_MAX",

@@ -85,6 +85,7 @@ class Dialer:
         self._profile = profile
         self._device = device.device_id
         self._user = device.user_id
+        self._certificate = device.certificate
         self._key = key
         self._options = options
         self._on_greeted = on_greeted
@@ -117,7 +118,7 @@ class Dialer:
                 self._check_log(greeted)
                 self._note_name(greeted.welcome.server_name)
                 self._on_greeted(self.known, greeted)
-                logged_in = await greeted.log_in_device(self._device, self._key)
+                logged_in = await greeted.log_in_device(self._device, self._key, self._certificate)
                 if logged_in.user.id != self._user:
                     raise ProtocolError("logged in as somebody else")
         except BaseException as error:

@@ -13,6 +13,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PROTOCOL_VERSION
 from lanchat.protocol.log import keys
+from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.wire import Failure, Goodbye, Request, Response, decode_from_server_untrusted
 from lanchat.transport.tls import TlsChannel
 
@@ -70,10 +71,13 @@ class GreetedChannel(msgspec.Struct):
             raise ProtocolError("another answer than to a log-in")
         return result
 
-    async def log_in_device(self, device: bytes, key: Ed25519PrivateKey) -> wire.LoggedIn:
-        """Log in by possession of an enrolled key. Raises as `ask`."""
+    async def log_in_device(
+        self, device: bytes, key: Ed25519PrivateKey, certificate: Certificate | None = None
+    ) -> wire.LoggedIn:
+        """Log in by possession of an enrolled key. `certificate`: for a server that has lost what it knew of the
+        device. Raises as `ask`."""
         signature = key.sign(self.bound(keys.LOGIN_CONTEXT))
-        return await self._log_in(wire.LoginDevice(device, signature), device)
+        return await self._log_in(wire.LoginDevice(device, signature, certificate), device)
 
 
 async def greet(channel: TlsChannel) -> GreetedChannel:

@@ -177,6 +177,9 @@ class RoomReceiver:
         self.join = head
         if self.chain is None or self.first_seq > self.chain.cursor + 1:
             self.chain = None
+            if head.seq + 1 < self.first_seq:
+                # What was said before this user came is to come back first.
+                self._halt(StopReason.SERVER_BEHIND)
         elif head.seq < self._cursor_before:
             self._halt(StopReason.SERVER_BEHIND)
         else:
@@ -273,7 +276,8 @@ class RoomReceiver:
             self._halt(StopReason.FORKED)
             return OlderStored(self.room, (), failed=True)
         links: list[ChainLink] = [item.link for item in held]
-        self._context.store.prepend(self.room, links, page.before_hash)
+        proof = page.proof if page.proof is not None and self._context.check_head(page.proof) else None
+        self._context.store.prepend(self.room, links, page.before_hash, proof)
         self._span = self._context.store.span(self.room)
         return OlderStored(self.room, tuple(item.record for item in held), failed=False)
 
@@ -299,6 +303,11 @@ class RoomReceiver:
             self._halt(StopReason.FORKED)
         else:
             self._distrust()
+
+    def forked(self) -> None:
+        """The server says that it has other records than those that are stored here."""
+        self.stop = StopReason.FORKED
+        self._events.append(RoomStopped(self.room, StopReason.FORKED))
 
     def _distrust(self) -> None:
         """What came live does not fit: read it again as pages, and believe only those."""

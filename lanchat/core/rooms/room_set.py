@@ -369,6 +369,17 @@ class RoomSet:
         """Why rooms are stopped: one entry for each of those."""
         return self._stopped.values()
 
+    def stopped(self) -> Iterable[tuple[int, StopReason]]:
+        """Rooms that are stopped, and why."""
+        return self._stopped.items()
+
+    def forked(self, room: int) -> None:
+        """The server says that it has other records of this room."""
+        subscription = self._rooms.get(room)
+        if subscription is not None:
+            subscription.receiver.forked()
+            self._touch(room)
+
     def lagging(self) -> bool:
         """Whether a room has not caught up since the last `Lagging`."""
         return bool(self._lagging)

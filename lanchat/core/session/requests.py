@@ -48,6 +48,8 @@ RESULTS: dict[type, type] = {
     wire.ListStatements: wire.StatementList,
     wire.ListRevoked: wire.RevokedList,
     wire.AnnouncePeer: wire.Roster,
+    wire.OfferRecords: wire.RecordsWanted,
+    wire.GiveRecords: wire.RecordsWanted,
 }
 
 

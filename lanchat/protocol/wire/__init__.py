@@ -176,6 +176,11 @@ from lanchat.protocol.wire.peers import WantPiece as WantPiece
 from lanchat.protocol.wire.peers import WantRecords as WantRecords
 from lanchat.protocol.wire.peers import decode_peer_datagram_untrusted as decode_peer_datagram_untrusted
 from lanchat.protocol.wire.peers import decode_peer_records_untrusted as decode_peer_records_untrusted
+from lanchat.protocol.wire.reseeding import GiveRecords as GiveRecords
+from lanchat.protocol.wire.reseeding import GiveStatements as GiveStatements
+from lanchat.protocol.wire.reseeding import OfferRecords as OfferRecords
+from lanchat.protocol.wire.reseeding import RecordsWanted as RecordsWanted
+from lanchat.protocol.wire.reseeding import RoomMembers as RoomMembers
 from lanchat.protocol.wire.statements import ListRevoked as ListRevoked
 from lanchat.protocol.wire.statements import ListStatements as ListStatements
 from lanchat.protocol.wire.statements import Member as Member
@@ -187,6 +192,8 @@ from lanchat.protocol.wire.status import CounterFigure as CounterFigure
 from lanchat.protocol.wire.status import DatabaseFigures as DatabaseFigures
 from lanchat.protocol.wire.status import HandedInFigures as HandedInFigures
 from lanchat.protocol.wire.status import QueueFigures as QueueFigures
+from lanchat.protocol.wire.status import ReseedingFigures as ReseedingFigures
+from lanchat.protocol.wire.status import ReturnFigures as ReturnFigures
 from lanchat.protocol.wire.status import RoomFigures as RoomFigures
 from lanchat.protocol.wire.status import SearchFigures as SearchFigures
 from lanchat.protocol.wire.status import StatusReport as StatusReport

@@ -42,6 +42,7 @@ from lanchat.protocol.wire.base import ROOMS as _Rooms
 from lanchat.protocol.wire.base import Frame as _Frame
 from lanchat.protocol.wire.base import Password, Place, Short
 from lanchat.protocol.wire.peers import AnnouncePeer, PeersChanged, Roster
+from lanchat.protocol.wire.reseeding import GiveRecords, GiveStatements, OfferRecords, RecordsWanted
 from lanchat.protocol.wire.statements import (
     ListRevoked,
     ListStatements,
@@ -346,10 +347,12 @@ class LoginPassword(_Frame, frozen=True, tag=3):
 
 
 class LoginDevice(_Frame, frozen=True, tag=4):
-    """Signature over LOGIN_CONTEXT || log_id || fingerprint || challenge with the device's key."""
+    """Signature over LOGIN_CONTEXT || log_id || fingerprint || challenge with the device's key. `certificate`: the one
+    that the device has, for a server that has lost what it knew of it."""
 
     device: Key16
     signature: Signature
+    certificate: Certificate | None = None
 
 
 class Recover(_Frame, frozen=True, tag=5):
@@ -582,7 +585,7 @@ AfterLogin = (
     | OpenDirect | SetHistoryPolicy | ListUsers | ListMembers | GetCertificates | ListDevices | RevokeDevice
     | Logout | ChangePassword | ListCursors | GetProfile | SetProfile | Renew | Status | CreateInvite
     | ListInvites | VoidInvite | ArchiveRooms | DeleteRooms | AdministratorRequest | ListStatements | ListRevoked
-    | AnnouncePeer
+    | AnnouncePeer | GiveStatements | OfferRecords | GiveRecords
 )  # fmt: skip
 Operation = BeforeLogin | AfterLogin
 
@@ -612,7 +615,8 @@ class Welcome(_Frame, frozen=True, tag=2):
 
 
 class LoggedIn(_Frame, frozen=True, tag=3):
-    """`rooms` and `next` are a page as of `ListRooms`. `peer_secret`: see section 15."""
+    """`rooms` and `next` are a page as of `ListRooms`. `peer_secret`: see section 15. `reseeding`: the server has lost
+    some of the log, and asks for it."""
 
     concealed: ClassVar[frozenset[str]] = frozenset({"peer_secret"})
 
@@ -623,6 +627,7 @@ class LoggedIn(_Frame, frozen=True, tag=3):
     rooms: Annotated[list[Room], _Many]
     next: Place = b""
     peer_secret: Annotated[bytes, msgspec.Meta(max_length=32)] = b""
+    reseeding: bool = False
 
 
 class Subscribed(_Frame, frozen=True, tag=4):
@@ -759,7 +764,7 @@ class InviteList(_Frame, frozen=True, tag=17):
 Result = (
     Done | Welcome | LoggedIn | Subscribed | Page | Found | RoomList | RoomResult | UserList | MemberList
     | Certificates | DeviceList | CursorList | Profile | StatusReport | InviteCode
-    | InviteList | AdministratorResult | StatementList | RevokedList | Roster
+    | InviteList | AdministratorResult | StatementList | RevokedList | Roster | RecordsWanted
 )  # fmt: skip
 
 

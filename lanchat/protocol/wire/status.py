@@ -75,6 +75,24 @@ class HandedInFigures(msgspec.Struct, array_like=True, frozen=True):
     quarantined: U63
 
 
+class ReturnFigures(msgspec.Struct, array_like=True, frozen=True):
+    """How a room came back from clients. `returned` messages of `people`; `missing`: how many more clients have spoken
+    of; `forks`: how often a client had other messages than the log."""
+
+    name: Short
+    returned: U63
+    people: U32
+    missing: U63
+    forks: U32
+
+
+class ReseedingFigures(msgspec.Struct, array_like=True, frozen=True):
+    """While clients are asked for the log. `people` have been asked and had something to say."""
+
+    people: U32
+    rooms: Annotated[list[ReturnFigures], _LISTED]
+
+
 class CounterFigure(msgspec.Struct, array_like=True, frozen=True):
     """How often something happened since the start."""
 
@@ -86,7 +104,8 @@ class StatusReport(Frame, frozen=True, tag=15):
     """Figures of the server. `users_online`: their names; `rooms`: those with the newest messages, or a page of all, as
     `Status` asks; `search`: while an old log is indexed anew; `setup_code`: while there is no account. `standing_by`:
     it answers nobody, and waits to take over from `other_server`; else that one waits to take over (empty: none).
-    `handed_in`: as after a time without the server; `quarantined`: how many messages wait for an administrator."""
+    `reseeding`: while clients are asked for the log; `handed_in`: as after a time without the server; `quarantined`:
+    how many messages wait for an administrator."""
 
     concealed: ClassVar[frozenset[str]] = frozenset({"setup_code"})
 
@@ -108,6 +127,7 @@ class StatusReport(Frame, frozen=True, tag=15):
     other_server: Short = ""
     handed_in: Annotated[list[HandedInFigures], _LISTED] = []
     quarantined: U63 = 0
+    reseeding: ReseedingFigures | None = None
 
 
 def status_document(report: StatusReport) -> dict[str, Any]:
@@ -135,6 +155,13 @@ def status_document(report: StatusReport) -> dict[str, Any]:
         "search": msgspec.structs.asdict(report.search) if report.search is not None else None,
         "handed_in": [msgspec.structs.asdict(figures) for figures in report.handed_in],
         "quarantined": report.quarantined,
+        "reseeding": _reseeding_document(report.reseeding),
         "counters": {counter.name: counter.number for counter in report.counters},
         **({"setup_code": report.setup_code} if report.setup_code else {}),
     }
+
+
+def _reseeding_document(report: ReseedingFigures | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    return {"people": report.people, "rooms": [msgspec.structs.asdict(room) for room in report.rooms]}

@@ -30,11 +30,12 @@ from lanchat_server.admin.backups import remove_leftovers
 from lanchat_server.admin.channel import AdminChannel
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.directory import Directory
+from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
-from lanchat_server.maintenance import key_swap, last_lease
+from lanchat_server.maintenance import key_swap, last_lease, lost_log
 from lanchat_server.service.errors import StartError
 from lanchat_server.service.host import ServiceHost
-from lanchat_server.service.keys import ServerKeys, load_or_create
+from lanchat_server.service.keys import ServerKeys, has_keys, load_or_create
 from lanchat_server.service.lifecycle.standby import FreeLease, StandbyReady, identity_of, stand_by
 from lanchat_server.service.net.acceptor import Acceptor
 from lanchat_server.service.net.connection import frame_budget
@@ -48,6 +49,7 @@ from lanchat_server.service.upkeep.erasing import erase_deleted
 from lanchat_server.service.upkeep.leasing import LeasePromise, keep_lease, remember_lease
 from lanchat_server.service.upkeep.memory import share_arenas
 from lanchat_server.service.upkeep.reindexing import index_anew
+from lanchat_server.service.upkeep.reseeding import begin_reseeding
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.sqlstore import this_process
 
@@ -181,7 +183,20 @@ async def _serve_once(
 def _open(config: ServerConfig) -> SqlStore:
     try:
         make_private_folder(config.data_dir, strict=False)
-        return open_store(config.database, config.data_dir)
+        if not config.reseed:
+            return open_store(config.database, config.data_dir)
+        known = lost_log.known_log(config.data_dir)
+        if known is None or not has_keys(config.data_dir):
+            text = _("The keys in {folder} belong to no log: nothing can come back")
+            raise StartError(text.format(folder=config.data_dir / "keys"))
+        lost = LogState(bytes.fromhex(known.log_id), known.epoch), known.general
+        store = open_store(config.database, config.data_dir, lost=lost)
+        try:
+            lost_log.check_log(config.data_dir, store.log)
+        except BaseException:
+            store.close()
+            raise
+        return store
     except StoreError as error:
         raise StartError(str(error)) from error
     except OSError as error:
@@ -209,6 +224,7 @@ async def _run(
         return False
     remove_leftovers(config.data_dir)
     service = Service(config, store, keys, directory, str(store.address), term.end_fenced)
+    begin_reseeding(service.context)
     service.writer.proven = leased
     service.promise.given = service.promise.given or free is not None
     log_id = directory.log.log_id
@@ -254,12 +270,25 @@ async def _take_lease(
             await asyncio.to_thread(store.take_lease, this_process(), SYSTEM_CLOCK.wall_ms(), terms)
         elif not await asyncio.to_thread(store.take_over, this_process(), terms, free.is_free):
             return None
+        if config.reseed:
+            await asyncio.to_thread(_begin_reseeding, config, store)
         return Directory(await asyncio.to_thread(store.snapshot))
     except StoreError as error:
         if free is None:
             raise StartError(str(error)) from error
         log.warning("the lease of the database cannot be taken: %s", error)
         return None
+
+
+def _begin_reseeding(config: ServerConfig, store: SqlStore) -> None:
+    """Raises StoreError."""
+    known = lost_log.known_log(config.data_dir)
+    store.begin_epoch(max(store.log.epoch, known.epoch if known is not None else 0) + 1)
+    try:
+        lost_log.begin(config.data_dir, store.log, SYSTEM_CLOCK.wall_ms())
+    except OSError as error:
+        text = _("The folder {folder} cannot be used: {reason}")
+        raise StoreError(text.format(folder=config.data_dir, reason=os_error_text(error))) from error
 
 
 def _with_room(config: ServerConfig) -> ServerConfig:
@@ -283,7 +312,8 @@ async def _close(service: Service, store: SqlStore, term: Term) -> None:
 async def _check_database(config: ServerConfig, store: SqlStore) -> None:
     """That it is no older copy; a restore that was cut short is finished. Raises StartError."""
     try:
-        last_lease.check(config.data_dir, store, await asyncio.to_thread(store.lease_holder))
+        if not config.reseed:
+            last_lease.check(config.data_dir, store, await asyncio.to_thread(store.lease_holder))
         key_swap.settle(config.data_dir / "keys", store.log)
     except (OSError, StoreError) as error:
         raise StartError(str(error)) from error

@@ -96,6 +96,7 @@ def status(sources: FigureSources, rooms_above: int | None = None) -> wire.Statu
         other_server=sources.promise.standby[:NAME_MAX],
         handed_in=_handed_in(sources),
         quarantined=sources.directory.quarantined,
+        reseeding=_reseeding(sources),
     )
 
 
@@ -106,6 +107,24 @@ def _handed_in(sources: FigureSources) -> list[wire.HandedInFigures]:
         for count in sources.core.handed_in.counts(STATUS_LISTED_MAX)
         if count.by in users and count.author in users
     ]
+
+
+def _reseeding(sources: FigureSources) -> wire.ReseedingFigures | None:
+    state, core, rooms = sources.core.reseeding, sources.core, sources.directory.rooms
+    if not state.is_open:
+        return None
+    found = [
+        wire.ReturnFigures(
+            rooms[room].name if rooms[room].kind is not RoomKind.DIRECT else "",
+            returned.taken,
+            len(returned.givers),
+            max(0, returned.goal - core.heads[room].seq),
+            returned.forks,
+        )
+        for room, returned in state.rooms.items()
+        if room in rooms and room in core.heads
+    ]
+    return wire.ReseedingFigures(len(state.users), found[:STATUS_LISTED_MAX])
 
 
 def _uptime_ms(sources: FigureSources) -> int:

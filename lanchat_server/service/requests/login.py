@@ -26,6 +26,7 @@ from lanchat_server.passwords import HasherBusy
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests.acting import check_active
+from lanchat_server.service.requests.reseeding import restored_device
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ async def hello(context: RequestContext, connection: ClientConnection, operation
 
 
 def _setup(context: RequestContext, connection: ClientConnection) -> Setup:
-    if context.directory.users:
+    if context.directory.users or context.core.reseeding.is_open:
         return Setup.NONE
     return Setup.HERE if connection.local else Setup.CODE
 
@@ -115,6 +116,8 @@ def _new_account(operation: wire.Register) -> tuple[str, str, str]:
 def _check_registration(context: RequestContext, connection: ClientConnection, operation: wire.Register) -> None:
     """Raise Refused unless this connection may make an account now."""
     mode = context.config.registration
+    if context.core.reseeding.is_open and not context.directory.users:
+        raise Refused(Code.BUSY, "the accounts are to come back first", 5.0)
     if not context.directory.users:
         if not connection.local and not operation.setup_code.strip():
             raise Refused(Code.SETUP_NEEDED, "the first account is made on the server's computer, or with its code")
@@ -206,6 +209,8 @@ async def login_device(
     """Log in by possession of an enrolled key: no password, nothing to guess."""
     challenge = _challenge(connection)
     device = context.directory.devices.get(operation.device)
+    if device is None:
+        device = await restored_device(context, operation.device, operation.certificate)
     if device is None or device.revoked_ms:
         raise Refused(Code.DEVICE_REVOKED, "unknown or revoked device")
     proof = keys.LOGIN_CONTEXT + _bound(context, challenge)

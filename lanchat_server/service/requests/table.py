@@ -11,7 +11,7 @@ from lanchat_server.admin.operations import OPERATIONS, perform
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.net.connection import ClientConnection
-from lanchat_server.service.requests import account, login, peers, people, rooms
+from lanchat_server.service.requests import account, login, peers, people, reseeding, rooms
 from lanchat_server.service.requests.acting import SessionActor
 
 Handler = Callable[[RequestContext, ClientConnection, Any], Awaitable[wire.Result]]
@@ -47,6 +47,9 @@ HANDLERS: dict[type, Handler] = {
     wire.ListStatements: people.list_statements,
     wire.ListRevoked: people.list_revoked,
     wire.AnnouncePeer: peers.announce_peer,
+    wire.GiveStatements: reseeding.give_statements,
+    wire.OfferRecords: reseeding.offer_records,
+    wire.GiveRecords: reseeding.give_records,
     wire.Logout: account.logout,
     wire.ChangePassword: account.change_password,
     wire.GetProfile: account.get_profile,

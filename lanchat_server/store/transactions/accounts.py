@@ -44,6 +44,14 @@ class AccountWrites(LeaseGuarded):
         self._connection.execute(insert(schema.users).values(id=user.id, **rows.user_values(user)))
         return user
 
+    def restore_user(self, user: UserRow) -> bool:
+        """One look before the insert."""
+        taken = (_users.name_key == rows.key_octets(user.name)) | (_users.id == user.id)
+        if self._connection.execute(select(_users.id).where(taken)).first():
+            return False
+        self._connection.execute(insert(schema.users).values(id=user.id, **rows.user_values(user)))
+        return True
+
     def update_user(
         self,
         user: int,

@@ -36,6 +36,10 @@ class RoomWrites(LeaseGuarded):
             raise KeyError(room.name)
         self._connection.execute(insert(schema.rooms).values(rows.room_values(room)))
 
+    def has_room(self, room: int) -> bool:
+        """Whatever its state."""
+        return self._connection.execute(select(_rooms.id).where(_rooms.id == room)).first() is not None
+
     def update_room(
         self,
         room: int,

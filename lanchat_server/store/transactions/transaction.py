@@ -241,6 +241,10 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
         insert_rows(self._connection, schema.rejections, new)
         self.add_log_octets(len(new) * usage.REJECTION_OCTETS)
 
+    def set_epoch(self, epoch: int) -> None:
+        """Of the log."""
+        self._connection.execute(update(schema.log).values(epoch=epoch))
+
     def number_statements(
         self, number: int, *, users: Collection[int] = (), rooms: Collection[int] = (), devices: Collection[bytes] = ()
     ) -> None:

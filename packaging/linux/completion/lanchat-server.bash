@@ -24,10 +24,10 @@ _lanchat_server() {
     esac
     case "$command" in
         "lanchat-server")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --config --database --data-dir --json --language --name --host --port --public-host --no-discovery --discovery-port --standby --reseed --backup-folder --backup-keep --backup-time --log-level" -- "$current"))
             else COMPREPLY=($(compgen -W "run init-db users rooms quarantine status stop service backup restore copy-database import-users import-messages window" -- "$current")); fi ;;
         "lanchat-server run")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --reseed --backup-folder --backup-keep --backup-time --log-level --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server init-db")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --admin-url --admin-url-file --dry-run --config --database --data-dir --json --language" -- "$current"))
@@ -117,7 +117,7 @@ _lanchat_server() {
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "install remove start stop run" -- "$current")); fi ;;
         "lanchat-server service install")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --reseed --backup-folder --backup-keep --backup-time --log-level --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server service remove")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
@@ -129,7 +129,7 @@ _lanchat_server() {
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server service run")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --reseed --backup-folder --backup-keep --backup-time --log-level --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat-server backup")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --to --keep --config --database --data-dir --json --language" -- "$current"))
@@ -147,7 +147,7 @@ _lanchat_server() {
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --format --table --column --charset --dry-run --room --users --make-accounts --utc --config --database --data-dir --json --language" -- "$current"))
             else compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); fi ;;
         "lanchat-server window")
-            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --backup-folder --backup-keep --backup-time --log-level --hidden --config --database --data-dir --json --language" -- "$current"))
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --name --host --port --public-host --no-discovery --discovery-port --standby --reseed --backup-folder --backup-keep --backup-time --log-level --hidden --config --database --data-dir --json --language" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
     esac
 }

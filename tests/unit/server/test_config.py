@@ -21,6 +21,7 @@ database = "mysql://chat:secret@db/chat"
 data-dir = "state"
 json = true
 standby = true
+reseed = true
 
 [discovery]
 enabled = false
