@@ -89,7 +89,12 @@ class FormPage:
         def fit(event: "tk.Event[tk.Misc]") -> None:
             self._fit(event.width, event.height)
 
+        def fit_again(_event: "tk.Event[tk.Misc]") -> None:
+            if self.frame.winfo_height() > 1:  # else it is not on the screen yet
+                self._fit(self.frame.winfo_width(), self.frame.winfo_height())
+
         self.frame.bind("<Configure>", fit)
+        self.column.bind("<Configure>", fit_again)
 
     def _fit(self, width: int, height: int) -> None:
         px = self.tools.px

@@ -45,7 +45,7 @@ class RegisterPage(FormPage):
             side = (0, px(7)) if number % 2 == 0 else (px(7), 0)
             field.frame.grid(row=number // 2, column=number % 2, sticky="new", padx=side, pady=(0, px(10)))
         hint = _("The e-mail address is only used when you forget your password.")
-        self.tools.label(self.body, hint, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, px(8)))
+        self.tools.label(self.body, hint, ControlStyle.SMALL, self.width - 50).pack(anchor="w", pady=(0, px(8)))
         self._remember = self.checkbox(_("Stay logged in on this computer"), True)
         self.submit(_("Create the administrator") if self.model.is_first else _("Create the account"), self._register)
         self.link(self.body, _("Back"), self._back).pack(anchor="w")
@@ -55,7 +55,9 @@ class RegisterPage(FormPage):
         if self.model.needs_setup_code:
             where = _("The set-up code is shown in the server's window and by \u201clanchat-server status\u201d.")
             text = f"{text} {where}"
-        self.tools.label(self.body, text, ControlStyle.SMALL, self.width).pack(anchor="w", pady=(0, self.tools.px(8)))
+        self.tools.label(self.body, text, ControlStyle.SMALL, self.width - 50).pack(
+            anchor="w", pady=(0, self.tools.px(8))
+        )
 
     def _back(self) -> None:
         """Where there is no account, nobody can log in."""
