@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanchat.i18n import set_language
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.fields.entry_text import DisplayedText
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Emoji are named in the language in use, which another test may have left as it was."""
+    set_language("en")
+
 
 TEXTS = st.text(st.sampled_from("ab 𠮷🎉❤\ufe0f👨\u200d👩🏽5\u20e3я\u200c"), max_size=12)
 

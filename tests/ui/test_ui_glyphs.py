@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanchat.i18n import set_language
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.pictures import REACTIONS, has_picture
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Emoji are named in the language in use, which another test may have left as it was."""
+    set_language("en")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanchat.i18n import set_language
 from lanchat.ui.kit.canvas.wrap import RowPiece, WrappedRow, _rows_of_anything, _rows_of_words, elide, offset_at, wrap
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Emoji are named in the language in use, which another test may have left as it was."""
+    set_language("en")
 
 
 def measure(text: str) -> int:
