@@ -18,6 +18,7 @@ KEY = bytes(range(200, 232))
 # They start processes that nobody watches: other people's servers, and a search that is no test.
 UNWATCHED = {
     "benchmarks/peers.py",
+    "e2e/test_peers.py",
     "fuzz/__main__.py",
     "support/xvfb.py",
     "unit/test_support.py",
