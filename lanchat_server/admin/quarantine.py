@@ -18,7 +18,9 @@ async def list_quarantine(context: AdminContext, request: wire.ListQuarantine) -
 
 
 def _place(message: QuarantinedMessage) -> bytes:
-    return place_of(message.brought_ms) + sha256(encode(message.header.key))[:24]
+    """What came together stands in its author's order."""
+    key = message.header.key
+    return place_of(message.brought_ms) + sha256(encode(key[:3]))[:16] + place_of(key.n)
 
 
 def _view(message: QuarantinedMessage) -> wire.QuarantineEntry:

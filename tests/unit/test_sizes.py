@@ -25,6 +25,7 @@ FILES = {
     "lanchat/transport/driver.py": (430, "one core's connections, timers and sockets from start to stop"),
     "lanchat_server/core/accounts.py": (430, "each change of accounts, devices and rooms once"),
     "lanchat/app/account_session.py": (620, "each event of the core becomes an event of the API in one place"),
+    "lanchat/app/rooms.py": (440, "what a room and each of its lines are made of, in one place"),
     "lanchat_server/core/hub.py": (530, "what is done for a message or a batch, one after the other"),
     "lanchat_server/core/sequencer.py": (480, "the judgement of one batch, from what it looks up to what it writes"),
     "lanchat_server/service/lifecycle/server.py": (
