@@ -20,7 +20,7 @@ def test_search_is_frequent_while_a_standby_may_take_over(monkeypatch: pytest.Mo
     now = [100.0]
     loop = SimpleNamespace(time=lambda: now[0])
     monkeypatch.setattr(dial, "asyncio", SimpleNamespace(get_running_loop=lambda: loop))
-    nobody: Any = SimpleNamespace(device_id=b"", user_id=1)
+    nobody: Any = SimpleNamespace(device_id=b"", user_id=1, certificate=None)
     dialer = SearchingDialer(nobody, nobody, nobody, nobody, DialOptions(1), lambda *_: None)
     dialer._away_since = now[0]
     distances = []
