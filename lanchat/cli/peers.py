@@ -10,8 +10,10 @@ PATIENCE = 6.0
 
 
 async def peers(session: CliSession) -> None:
-    """A line for each device of others that this computer has, or should have, a way to."""
-    await session.go_live()
+    """A line for each device of others that this computer has, or should have, a way to; also while the server is
+    away."""
+    if not await session.go_live_or_away():
+        session.note_away()
     for peer in await session.call(api.ListPeersCommand(PATIENCE)):
         values = {
             "user": peer.name,

@@ -39,6 +39,8 @@ def test_clients_reach_each_other_and_go_on_without_the_server(office: tuple[Ser
         for listener in listeners:
             away = listener.wait_for(lambda event: event["event"] == "state" and event["state"] == "away", 30)
             assert away["peers"] >= 1
+        paths = {(row["user"], row["path"]) for row in carla.rows("peers")}
+        assert paths == {("anna", "direct"), ("boris", "direct")}
     finally:
         for listener in listeners:
             listener.kill()
