@@ -198,10 +198,15 @@ class KnownStatements:
         self._joined.discard(room)
 
     def _doubt(self, *subjects: Subject, after: float = _PATIENCE) -> None:
-        """A change of members comes apart from the statement about it: what fits in a moment needs no request."""
+        """A change of members comes apart from the statement about it: what fits in a moment needs no request. A list
+        that is not here at all does, and a command of a second shall leave it in the profile too."""
         self._doubtful.update(subjects)
-        if self._look_at is None:
-            self._look_at = self._core_context.now + after
+        if after == _PATIENCE and any(
+            kind is StatementKind.ROOM and room not in self._members for kind, room in subjects
+        ):
+            after = 0.0
+        at = self._core_context.now + after
+        self._look_at = at if self._look_at is None else min(self._look_at, at)
 
     # --- Settling -------------------------------------------------------------------------------------------------
 
