@@ -139,7 +139,7 @@ def test_archive_unarchive_and_delete_dialogs(
         one.choose("Archive the room…")
         one.see("Archive kitchen?")
         one.click("Archive", "TButton")
-        other.see("Archived: it can only be read")
+        other.see("Archived: read only")
         other.see("the last word", "item")
         one.see("Public room, archived · 2 members")
         screenshot(display, tmp_path / "archived.png")

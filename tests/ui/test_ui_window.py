@@ -174,7 +174,7 @@ def test_new_room_dialog_validates_the_name(window: UiWindow) -> None:
     window.write("lunch")
     window.keys("Return")
     wait_until(lambda: "lunch" in window.probe.title, 5, "the room is open")
-    window.see("Nothing has been said here yet")
+    window.see("No messages here yet")
     window.send("!say bob hi")
     window.keys("ctrl+j")
     window.see("There is no other public room", "item")
@@ -304,7 +304,7 @@ def test_unstored_and_refused_messages_are_marked(window: UiWindow) -> None:
         ("lagging", "The network is slow"),
         ("away", "cannot be reached"),
         ("resyncing", "older state"),
-        ("forked", "contradicts"),
+        ("forked", "not the one that is stored"),
     ],
 )
 def test_every_connection_state_has_its_text(window: UiWindow, state: str, words: str) -> None:

@@ -150,7 +150,7 @@ class Composer:
         hint = _("{n} characters left").format(n=left) if not problem and len(stripped) > _COUNT_FROM else ""
         if text and self._chat.model.archived:
             # The field shows what was written before; why it does not go out is said above it.
-            problem, hint = "", _("Archived: it can only be read")
+            problem, hint = "", _("Archived: read only")
         if self._asked != text:
             self._asked = None
             self._show_problem(problem, hint, text)
@@ -241,9 +241,9 @@ class Composer:
     def _hint(self) -> str:
         model = self._chat.model
         if model.archived:
-            return _("Archived: it can only be read")
+            return _("Archived: read only")
         if not model.can_write():
-            return _("Nothing can be written here now")
+            return _("Cannot write here now")
         if model.room is None:
             return _("No room is open")
         if model.room.kind is RoomKind.DIRECT:
