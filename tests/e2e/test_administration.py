@@ -148,6 +148,8 @@ def test_administrator_may_send_each_administration_request(administered_server:
     assert all(session.address.startswith("127.") for session in connected.values())
     assert all(session.since_ms > 0 for session in connected.values())
     assert "anna" in {name.casefold() for name in get(wire.Status()).users_online}
+    assert get(wire.ListQuarantine()).messages == []
+    assert get(wire.JudgeQuarantined([wire.MessageName(1, bytes(16), 1, 1)], True)).messages == []
     backup = get(wire.CreateBackup())
     assert backup.users == 4
     file = administered_server.config.data_dir / (backup.file if how == "locally" else f"{FOLDER}/{backup.file}")
@@ -188,6 +190,8 @@ def administration_requests(administered_server: AdministeredServer) -> dict[Any
         wire.RevokeDevice(device, PASSWORD): for_owners,
         wire.ListAllRooms(): for_nobody,
         wire.ListSessions(): for_nobody,
+        wire.ListQuarantine(): for_nobody,
+        _RoomsRequest(wire.JudgeQuarantined([wire.MessageName(room, device, 1, 1)], True, PASSWORD)): for_nobody,
         wire.Status(): for_nobody,
         wire.CreateBackup(PASSWORD): for_nobody,
         wire.CreateInvite(1, 60): for_moderators,
@@ -242,6 +246,7 @@ def test_changes_by_a_device_key_session_need_the_password(administered_server: 
         wire.AddAccount("eve", PASSWORD), wire.DisableAccount(clara, True), wire.SetRole(clara, Role.ADMINISTRATOR),
         wire.ResetPassword(clara), wire.EndSessions(clara), wire.CreateBackup(), wire.SetDisplayName(clara, "Clara"),
         wire.DeleteAccount(clara),
+        wire.JudgeQuarantined([], False),
         wire.RevokeDevice(administered_server.sessions["clara"].device),
     ]  # fmt: skip
     confirmed = {kind for kind, operation in OPERATIONS.items() if operation.confirms}

@@ -167,7 +167,7 @@ def test_newer_server_takes_the_lease_and_the_older_one_stops(tmp_path: Path, ma
             # Also when nobody writes: it looks now and then.
             assert old.wait(15) == 1
             line = old.stderr[-1]
-            assert "newer server" in line
+            assert "started later" in line
             other.log_in("anna")
             assert texts(other) == ["to the old one"]
             assert other.say(other.rooms["general"], "to the new one").seq == 2

@@ -20,6 +20,7 @@ _ENTRIES: dict[type, str] = {
     wire.AccountList: "accounts",
     wire.RoomSummaryList: "rooms",
     wire.QuarantineList: "messages",
+    wire.SessionList: "sessions",
     wire.StatementList: "statements",
     wire.RevokedList: "devices",
 }

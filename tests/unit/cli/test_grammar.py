@@ -18,7 +18,7 @@ CLIENT_COMMANDS = (
     *("receipts", "export", "chat", "invite-code", "invite-codes"),
 )
 SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window", "stop"]
-SERVER_COMMANDS += ["service", "copy-database", "import-users", "import-messages"]
+SERVER_COMMANDS += ["service", "copy-database", "import-users", "import-messages", "quarantine"]
 
 
 @pytest.fixture(autouse=True)
