@@ -188,12 +188,13 @@ class EventNotifier:
         self._core.touch_user(user, self._now())
 
     def _send_room(self, room: int, users: Iterable[int]) -> None:
-        """Nobody, when it was deleted meanwhile."""
+        """Nobody, when it was deleted meanwhile; nor who may not see it any more."""
         row = self._directory.rooms.get(room)
         if row is None:
             return
+        shown_to_all, members = is_open_to_all(row), self._directory.members(room)
         for user in users:
-            if self._core.sessions.of_user(user):
+            if (shown_to_all or user in members) and self._core.sessions.of_user(user):
                 self._core.announce(wire.RoomChanged(self.room_view(row, user)), [user])
 
 

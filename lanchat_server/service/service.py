@@ -43,9 +43,8 @@ from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.reporting import figures
 from lanchat_server.service.reporting.figures import FigureSources
 from lanchat_server.service.reporting.metrics import Metrics, count_label
-from lanchat_server.service.requests.acting import check_session
 from lanchat_server.service.requests.costs import LISTS, cost_of, entries_of
-from lanchat_server.service.requests.table import HANDLERS
+from lanchat_server.service.requests.table import perform_request
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.step import CoreDriver
 from lanchat_server.service.upkeep.housekeeping import HousekeepingContext, run_housekeeping, save
@@ -264,14 +263,12 @@ class Service:
 
     async def answer(self, connection: ClientConnection, operation: Any) -> wire.Result:
         """The result of a request; raises Refused or StoreError."""
-        if connection.user is not None:
-            check_session(self.context.directory, connection)
         session = self.core.sessions.get(connection.session)
         if session is None or not isinstance(operation, LISTS):
-            return await HANDLERS[type(operation)](self.context, connection, operation)
+            return await perform_request(self.context, connection, operation)
         if wait := session.pages.wait(self.now()):
             raise Refused(Code.BUSY, "too many lists", wait)
-        page = await HANDLERS[type(operation)](self.context, connection, operation)
+        page = await perform_request(self.context, connection, operation)
         session.pages.spend(entries_of(page))
         return page
 

@@ -51,8 +51,7 @@ from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.reporting.figures import FigureSources, status
 from lanchat_server.service.reporting.metrics import Metrics
 from lanchat_server.service.requests import login
-from lanchat_server.service.requests.acting import check_session
-from lanchat_server.service.requests.table import HANDLERS
+from lanchat_server.service.requests.table import perform_request
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.reindexing import IndexingState
@@ -319,9 +318,7 @@ class _Service(RequestContext, eq=False, kw_only=True):
 
     async def answer(self, connection: ClientConnection, operation: Any) -> wire.Result:
         """As `Service.answer`."""
-        if connection.user is not None:
-            check_session(self.directory, connection)
-        return await HANDLERS[type(operation)](self, connection, operation)
+        return await perform_request(self, connection, operation)
 
     def certificate_is_fresh(self, device: DeviceRow) -> bool:
         body = certified(device)

@@ -8,11 +8,12 @@ from typing import Any
 
 from lanchat.protocol import wire
 from lanchat_server.admin.operations import OPERATIONS, perform
+from lanchat_server.core.refusals import Refused
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests import account, login, peers, people, reseeding, rooms
-from lanchat_server.service.requests.acting import SessionActor
+from lanchat_server.service.requests.acting import SessionActor, check_session
 
 Handler = Callable[[RequestContext, ClientConnection, Any], Awaitable[wire.Result]]
 
@@ -57,3 +58,16 @@ HANDLERS: dict[type, Handler] = {
     wire.Renew: account.renew,
     **dict.fromkeys(OPERATIONS, administer),
 }
+
+
+async def perform_request(context: RequestContext, connection: ClientConnection, operation: Any) -> wire.Result:
+    """The result of a request; raises Refused or StoreError. What is refused because the session lost its right
+    meanwhile is refused with that reason."""
+    if connection.user is not None:
+        check_session(context.directory, connection)
+    try:
+        return await HANDLERS[type(operation)](context, connection, operation)
+    except Refused:
+        if connection.user is not None:
+            check_session(context.directory, connection)
+        raise

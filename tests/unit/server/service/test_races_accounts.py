@@ -15,12 +15,13 @@ from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.transport import Transport
 from lanchat_server.core import accounts, recovery
 from lanchat_server.core.changes import DirectoryChange, transact
+from lanchat_server.core.deleted_accounts import delete_account
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, rooms
-from lanchat_server.service.requests.table import administer
+from lanchat_server.service.requests.table import administer, perform_request
 from tests.support.rig import LOG_ID, LOG_KEY, Rig, make_author
 
 OWNER, MEMBER = 1, 2
@@ -174,6 +175,25 @@ def test_request_behind_disabling_or_revocation_changes_nothing(
     assert refusal(CHANGES[name](harness.service)) is code
     assert replace(harness.rig.directory.snapshot(), users=[], devices=[], number=0) == before
     assert (harness.member.email, harness.member.display_name, harness.member.password_hash) == ("", "user2", "")
+
+
+def test_reader_deleted_meanwhile_is_told_that_the_account_has_ended(harness: RequestHarness) -> None:
+    """Not that there is no such room: the account's memberships end with it."""
+    delete: Job = lambda tx: delete_account(tx, harness.rig.directory, MEMBER)  # noqa: E731
+    harness.while_reading = lambda: harness.writer.transact_now(delete)
+    request = perform_request(harness.service, connection_of(), wire.History(ROOM, 1, True, 10))
+    assert refusal(request) is Code.ACCOUNT_DISABLED
+
+
+def test_private_room_is_not_shown_to_who_left_it_meanwhile(harness: RequestHarness) -> None:
+    def shown() -> bool:
+        harness.rig.core.take_outputs()
+        harness.service.notices.room_created(harness.rig.directory.rooms[ROOM], [MEMBER])
+        return any(MEMBER in getattr(output, "sessions", ()) for output in harness.rig.core.take_outputs())
+
+    assert shown()
+    harness.writer.transact_now(harness.remove())
+    assert not shown()
 
 
 def test_moderator_demoted_meanwhile_creates_no_invitation(harness: RequestHarness) -> None:
