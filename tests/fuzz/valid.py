@@ -73,6 +73,7 @@ class Speaker:
         self.bound = b""
         self.run = rng.getrandbits(62)
         self.numbers: dict[int, int] = {}
+        self._in_list = False
 
     # --- Frames -----------------------------------------------------------------------------------------------------
 
@@ -134,9 +135,7 @@ class Speaker:
             case inspect.StructType():
                 return self._struct(kind)
             case inspect.ListType():
-                most = rng.choice((0, 1, 2, 5, kind.max_length or 40))
-                inner = {"rooms": "room", "devices": "device", "missing": "anchor"}.get(name, name)
-                return [self._field(inner, _plain(kind.item_type)) for _ in range(min(most, kind.max_length or 40))]
+                return self._list(name, kind)
             case inspect.BytesType():
                 return rng.randbytes(rng.randint(kind.min_length or 0, min(kind.max_length or 64, 64)))
             case inspect.StrType():
@@ -148,6 +147,17 @@ class Speaker:
             case inspect.BoolType():
                 return rng.random() < 0.5
         raise TypeError(kind)
+
+    def _list(self, name: str, kind: inspect.ListType) -> list[Any]:
+        """Of any length; a list within a list is short, as many full ones would not fit a frame."""
+        bound = kind.max_length or 40
+        most = min(bound, self.rng.choice((0, 1, 2, 5, 5 if self._in_list else bound)))
+        inner = {"rooms": "room", "devices": "device", "missing": "anchor"}.get(name, name)
+        outside, self._in_list = self._in_list, True
+        try:
+            return [self._field(inner, _plain(kind.item_type)) for _ in range(most)]
+        finally:
+            self._in_list = outside
 
     def _number(self, kind: inspect.IntType) -> int:
         low, high = int(kind.ge or 0), int(2**63 - 1 if kind.le is None else kind.le)
