@@ -186,13 +186,14 @@ def test_read_marks_reach_members_and_are_stored(join: Join) -> None:
         pass
     assert cursors.cursors == [wire.MemberCursor(bob.user_id, 1, 0)]
     bob.send(wire.Cursors([wire.Cursor(room, 1, 1)]))
-    wanted = wire.MemberCursor(bob.user_id, 1, 1)
-    end = time.monotonic() + patient(5)
-    while wanted not in anna.request(wire.ListCursors(room)).cursors:
-        assert time.monotonic() < end
-    # They outlive the session.
-    time.sleep(0.1)
-    assert wanted in bob.request(wire.ListCursors(room)).cursors
+    while (cursors := anna.wait_for(wire.RoomCursors)).room != room:
+        pass
+    assert cursors.cursors == [wire.MemberCursor(bob.user_id, 1, 1)]
+    # Lists tell, besides, since when somebody is a member.
+    for client in (anna, bob):
+        listed = {cursor.user: cursor for cursor in client.request(wire.ListCursors(room)).cursors}
+        assert (listed[bob.user_id].received, listed[bob.user_id].read) == (1, 1)
+        assert listed[bob.user_id].joined_ms > 0
 
 
 def test_presence_changes_reach_other_users(join: Join) -> None:
