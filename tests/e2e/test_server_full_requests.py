@@ -14,13 +14,15 @@ import pytest
 from sqlalchemy import insert, select
 
 from lanchat.protocol import wire
+from lanchat.protocol.codec import encode
 from lanchat.protocol.codes import HistoryPolicy, PresenceState, RoomKind
 from lanchat.protocol.limits import FRAME_MAX, PEER_ADDRESSES_MAX
-from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.messages import Header, Kind
 from lanchat.protocol.log.peers import PeerBody, sign_peer
 from lanchat.protocol.log.records import Head
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.accounts import DEVICES_PER_USER, ROOMS_PER_USER
+from lanchat_server.core.quarantine import MESSAGES_MAX as QUARANTINED
 from lanchat_server.store.tables import schema
 from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient
@@ -95,11 +97,21 @@ def rows(anna: int, general: int, now_ms: int) -> dict[str, list[dict[str, Any]]
             {"room_id": general, "device_id": octets("a", 16), "run": 9, "n": n + 1, "code": 3, "time_ms": n + 1}
             for n in range(4_000)
         ],
+        "quarantine": [quarantined(general, n) for n in range(QUARANTINED)],
         "used": [{"what": 2, "name": user["id"].to_bytes(8, "big"), "amount": 1} for user in users],
         "room_keys": [
             {"room_id": room["id"], "number": 1, "room_key": bytes(32), "not_after_ms": later} for room in rooms
         ],
     }
+
+
+def quarantined(general: int, n: int) -> dict[str, Any]:
+    """One of four authors' messages, as others handed it in."""
+    author, device = FIRST + n % 4, octets(("q", n % 4), 16)
+    header = encode(Header(general, device, 9, n + 1, Kind.TEXT, 0, 5, n + 1))
+    key = {"room_id": general, "device_id": device, "run": 9, "n": n + 1}
+    sent = {"header": header, "signature": bytes(64), "body": WIDE * 900}
+    return key | {"author_id": author, "brought_id": FIRST + 9, "brought_ms": n + 1} | sent
 
 
 # Rows that are one, or that the server makes from others.
@@ -230,8 +242,11 @@ FRAMES: dict[type, Callable[[Session], Any]] = {
     wire.Cursors: lambda it: wire.Cursors([wire.Cursor(room, 1, 1) for room in it.rooms[:200]]),
     wire.Activity: lambda it: wire.Activity(PresenceState.AWAY),
 }
-# What a full server refuses, and how.
+# What a full server refuses, and how. Its log is whole: nobody may give it back.
 REFUSED = {
+    wire.GiveStatements: {wire.Code.NOT_ALLOWED},
+    wire.OfferRecords: {wire.Code.NOT_ALLOWED},
+    wire.GiveRecords: {wire.Code.NOT_ALLOWED},
     wire.CreateRoom: {wire.Code.LIMIT_REACHED},
     wire.OpenDirect: {wire.Code.LIMIT_REACHED},
     wire.RecoverConfirm: {wire.Code.RECOVERY_INVALID},
@@ -273,6 +288,7 @@ def test_lists_of_a_full_server_are_complete(full: ServerProcess) -> None:
         assert len(client.everything(wire.ListRevoked())) == (DEVICES_PER_USER - 2 + USERS) // 2
         assert len(client.everything(wire.ListAccounts())) == USERS + 3
         assert len(client.everything(wire.ListAllRooms())) == ROOMS
+        assert len(client.everything(wire.ListQuarantine())) == QUARANTINED
     for words, count in (
         (("users", "list"), USERS + 3),
         (("users", "invite-codes"), INVITES - 1),
