@@ -220,7 +220,7 @@ class RoomBook:
         if not room.joined:
             return view
         state = self.state(room.id)
-        unread = self.unread(room.id)
+        unread = state.fold.unread(view.read, UNREAD_MAX)
         called = state.fold.first_call(view.read) if unread else 0
         view = replace(view, head=self._core.cursor(room.id), unread=unread, called=called)
         last = state.last

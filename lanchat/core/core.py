@@ -773,7 +773,8 @@ class ClientCore:
             self._rooms.settle()
             self._outbox.clean_up()
             self._gone.settle(self._rooms_in)
-            self._giver.settle(self._rooms.stopped())
+            if self._giver.asked_for:
+                self._giver.settle(self._rooms.stopped())
             self.directory.save()
             self.authors.save()
             self.statements.save()
@@ -797,10 +798,11 @@ class ClientCore:
 
     def _note_stored(self, event: RecordsStored) -> None:
         for held in event.held:
+            key = held.header.key
             self._composer.saw(held.header)
-            if self.peers is not None and self.peers.carried.note_stored(held.header.key):
-                self._forget_carried(held.header.key)
-            known = self._outbox.seen(held.header.key, held.record.seq)
+            if self.peers is not None and self.peers.carried.note_stored(key):
+                self._forget_carried(key)
+            known = self._outbox.seen(key, held.record.seq)
             if known is not None:
                 self._core_context.emit(known)
         self._certificates.want([held.header.device for held in event.held])
@@ -831,6 +833,7 @@ class ClientCore:
         if not self._link.up:
             return earliest(self._link.timer(), self._save_marks_at, of_peers)
         core_context = self._core_context
+        store_retry_at = core_context.store_retry_at
         return earliest(
             self._link.timer(),
             self._save_marks_at,
@@ -840,10 +843,9 @@ class ClientCore:
             self._renew_at,
             self._rooms.timer(),
             self.statements.timer(),
-            self._giver.timer(),
-            earliest(self._adopt_at, self._gone.timer())
-            if core_context.store_retry_at is None
-            else core_context.store_retry_at,
+            self._giver.timer() if self._giver.asked_for else None,
+            self._adopt_at if store_retry_at is None else store_retry_at,
+            self._gone.timer() if store_retry_at is None else None,
             self._outbox.timer(core_context.now, self._rooms.held()),
         )
 

@@ -232,7 +232,9 @@ class KnownStatements:
 
     def timer(self) -> float | None:
         """When `ask` has something to ask or to look at."""
-        return earliest(self._sync_at, self._look_at) if self._in_session else None
+        if not self._in_session or (self._sync_at is None and self._look_at is None):
+            return None
+        return earliest(self._sync_at, self._look_at)
 
     def _revoked_fits(self) -> bool:
         said = self._revocations
