@@ -28,6 +28,7 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.maintenance import key_swap
 from lanchat_server.maintenance.backup import backup_at_rest, restore
 from lanchat_server.maintenance.initdb import init_db
+from lanchat_server.maintenance.lost_log import IDENTITY_FILE
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.lifecycle.server import ServerReady, serve
 from lanchat_server.store import SqlStore, open_store
@@ -183,8 +184,11 @@ def _interrupted_restore(place: ServerData, backups: Backups) -> None:
 
 
 def _keys(folder: Path) -> dict[str, str]:
+    """Without what each start writes beside them from the database."""
     keys = folder / "keys"
-    return {path.name: path.read_text() for path in keys.iterdir()} if keys.is_dir() else {}
+    if not keys.is_dir():
+        return {}
+    return {path.name: path.read_text() for path in keys.iterdir() if IDENTITY_FILE not in path.name}
 
 
 def _found(place: ServerData) -> object:
