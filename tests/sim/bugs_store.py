@@ -180,9 +180,9 @@ def membership_not_checked() -> list[Change]:
     """Whoever knows a room may write into it."""
     honest = _Draft._check_rights
 
-    def check(self: _Draft, header: Any, author: Any) -> Any:
-        code = honest(self, header, author)
-        return None if code is Code.NOT_A_MEMBER and header.room in self._heads else code
+    def check(self: _Draft, submission: Submission, author: Any) -> Any:
+        code = honest(self, submission, author)
+        return None if code is Code.NOT_A_MEMBER and submission.header.room in self._heads else code
 
     return [(_Draft, "_check_rights", check)]
 

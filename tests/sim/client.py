@@ -223,7 +223,10 @@ class Process:
     def receive(self, frame: Any, path: Transport = Transport.TLS) -> None:
         """A frame of the session."""
         self.world.counters[f"got {type(frame).__name__}"] += 1
-        self.core.receive(SERVER, path, frame, self.clock.now)
+        try:
+            self.core.receive(SERVER, path, frame, self.clock.now)
+        except ProcessDied:
+            self._die()
 
     def datagram(self, datagram: bytes) -> None:
         """As lanchat/transport/udp.py opens it."""
@@ -250,6 +253,8 @@ class Process:
         try:
             for frame in frames:
                 self.receive(frame, Transport.UDP)
+                if not self.alive:
+                    return
         except ProtocolError as error:
             raise self.world.fail_now("protocol", f"{self.name}: {error}") from error
         self.wake()

@@ -154,4 +154,6 @@ class PeerPaths:
         for key, numbers in self.told.items():
             there = any(profile.number in numbers and profile.kept_all for profile in world.profiles)
             decided = key in world.ledger.decisions or world.checker.was_answered(key)
+            # Whoever hears that a room was deleted drops what he carries for it.
+            decided = decided or key.room in world.database.deleted
             require(decided or not (there and self._must_end(key)), "I7", f"{key} was carried and is not decided")

@@ -12,6 +12,7 @@ from tests.sim.client import Process
 from tests.sim.clock import Clock
 from tests.sim.endings import Endings
 from tests.sim.faults import Faults
+from tests.sim.intruders import Intruders
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.network import Network, Way, Weather
 from tests.sim.peers import PeerPaths
@@ -114,6 +115,7 @@ class World:
         self._faults = Faults(self)
         self._restore = Restore(self)
         self._endings = Endings(self)
+        self._intruders = Intruders(self)
 
     # --- Failing -----------------------------------------------------------------------------------------------------
 
@@ -263,6 +265,7 @@ class World:
         self.clock.after(self.random.uniform(0.5, 2.0), self._strike)
         self._restore.plan()
         self._endings.plan()
+        self._intruders.plan()
         self._run_until(self.scene.duration)
         self._calm()
         self._converge()
