@@ -189,6 +189,7 @@ class TypedLines:
         """`printed`: the newest lines on the screen, kept by whoever prints. `complete`: what Tab does."""
         self._lines: asyncio.Queue[str | ProtocolError | UnreadableInput | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
+        self._input = sys.stdin
         edits = sys.platform != "win32" and has_terminal()
         self._typing = Typing(self.PROMPT, self._take, printed, complete) if edits else None
         if self._typing is None:
@@ -233,7 +234,7 @@ class TypedLines:
         try:
             if terminal:
                 return input(self.PROMPT)
-            octets = sys.stdin.buffer.readline()
+            octets = self._input.buffer.readline()
         except OSError as error:
             return None if terminal else UnreadableInput(os_error_text(error))
         except (EOFError, ValueError, AttributeError):

@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import sys
+import threading
 from collections import deque
 from types import SimpleNamespace
 from typing import Any, cast
@@ -41,6 +42,26 @@ def typed(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             found.append(line)
 
     return asyncio.run(run())
+
+
+def test_lines_are_read_from_the_input_of_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that reads goes on for a moment after its conversation, and takes no line of the next one."""
+    replaced = threading.Event()
+
+    class SlowPipe(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            assert replaced.wait(60)
+            return super().readline(size)
+
+    async def run() -> list[str | None]:
+        lines = TypedLines(deque())
+        monkeypatch.setattr(sys, "stdin", Pipe(b"of the next\n"))
+        replaced.set()
+        async with asyncio.timeout(60):
+            return [await lines.next() for _ in range(3)]
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(SlowPipe(b"one\ntwo\n"), encoding="utf-8"))
+    assert asyncio.run(run()) == ["one", "two", None]
 
 
 @pytest.mark.parametrize("page", ["cp866", "cp1251"])
