@@ -33,6 +33,8 @@ from lanchat.protocol.log.statements import (
 Subject = tuple[StatementKind, int]
 # Seconds between a change and a look at its list.
 _PATIENCE = 1.0
+# Lists that are asked for within that time: of all its requests a session has 50 a second.
+_LISTS_AT_ONCE = 20
 # Until what was refused or not answered is asked for again.
 _RETRY = 5.0
 _REVOCATIONS: Subject = (StatementKind.REVOCATIONS, 0)
@@ -77,6 +79,8 @@ class KnownStatements:
         # came.
         self._doubtful: set[Subject] = set()
         self._look_at: float | None = None
+        # How many lists may be asked for until then.
+        self._window_ends, self._left_in_window = 0.0, 0
         self._asked: set[Subject] = set()
 
     # --- What is known --------------------------------------------------------------------------------------------
@@ -218,17 +222,26 @@ class KnownStatements:
             self._sync_at = None
             operation = wire.ListStatements(self._number)
             self._request(operation, self._note, self._listed)
-        if self._look_at is None or self._core_context.now < self._look_at:
+        now = self._core_context.now
+        if self._look_at is None or now < self._look_at:
             return
-        self._look_at = None
-        doubtful, self._doubtful = self._doubtful, set()
-        for subject in sorted(doubtful):
-            kind, room = subject
-            if kind is StatementKind.REVOCATIONS:
-                if not self._revoked_fits():
-                    self._ask_once(subject, wire.ListRevoked(), self._have_revoked)
-            elif room in self._joined and room in self.rooms and self.members(room) is None:
-                self._ask_once(subject, wire.ListMembers(room), self._have_members)
+        if now >= self._window_ends:
+            self._window_ends, self._left_in_window = now + _PATIENCE, _LISTS_AT_ONCE
+        doubtful, self._doubtful, self._look_at = sorted(self._doubtful), set(), None
+        for place, subject in enumerate(doubtful):
+            if not self._left_in_window:
+                self._doubtful.update(doubtful[place:])
+                self._look_at = self._window_ends
+                return
+            self._left_in_window -= self._ask_about(subject)
+
+    def _ask_about(self, subject: Subject) -> bool:
+        """Whether its list did not fit and was asked for."""
+        kind, room = subject
+        if kind is StatementKind.REVOCATIONS:
+            return not self._revoked_fits() and self._ask_once(subject, wire.ListRevoked(), self._have_revoked)
+        wanted = room in self._joined and room in self.rooms and self.members(room) is None
+        return wanted and self._ask_once(subject, wire.ListMembers(room), self._have_members)
 
     def timer(self) -> float | None:
         """When `ask` has something to ask or to look at."""
@@ -240,12 +253,14 @@ class KnownStatements:
         said = self._revocations
         return said is None or (len(self._revoked) == said.devices and devices_hash(self._revoked) == said.devices_hash)
 
-    def _ask_once(self, subject: Subject, operation: wire.AfterLogin, take: Callable[[Subject, Answer], None]) -> None:
-        """Once for each statement: what does not fit then has become another meanwhile, and that is told."""
+    def _ask_once(self, subject: Subject, operation: wire.AfterLogin, take: Callable[[Subject, Answer], None]) -> bool:
+        """Whether it was asked. Once for each statement: what does not fit then has become another meanwhile, and that
+        is told."""
         if subject in self._asked:
-            return
+            return False
         self._asked.add(subject)
         self._request(operation, lambda _answer: None, lambda answer: take(subject, answer))
+        return True
 
     def _request(
         self, operation: wire.AfterLogin, note: Callable[[Answer], None], handler: Callable[[Answer], None]

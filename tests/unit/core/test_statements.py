@@ -85,9 +85,13 @@ def live(log: FakeLog, store: MemoryLocalStore | None = None, run: int = 5) -> W
     return client
 
 
-def tell(client: Wire, bodies: Iterable[StatementBody], key: int = 1) -> None:
+def tell_at_once(client: Wire, bodies: Iterable[StatementBody], key: int = 1) -> None:
     statements = [issue_statement(key_of(key), body) for body in bodies]
     client.to_client(Transport.TLS, wire.Statements(statements))
+
+
+def tell(client: Wire, bodies: Iterable[StatementBody], key: int = 1) -> None:
+    tell_at_once(client, bodies, key)
     client.run_for(3.0)
 
 
@@ -214,6 +218,25 @@ def test_statements_are_saved_after_a_full_disk() -> None:
     store.fail = False
     client.run_for(10.0)
     assert Wire(StatingLog(), store, run=6).core.statements.accounts[9] == account(6, disabled=True)
+
+
+def test_lists_of_many_rooms_are_requested_a_few_at_a_time() -> None:
+    """A server takes so many requests a second: what it refuses would be asked again, and again all at once."""
+    log = full_log()
+    client = live(log)
+    statements = client.core.statements
+    rooms = range(100, 190)
+    log.asked_for(wire.ListMembers)
+    for number in rooms:
+        statements.joined(number)
+        # Looked at one by one: it is their sum that counts.
+        tell_at_once(client, [room(number, MEMBERS, number)])
+    client.run_for(3.0)
+    assert 0 < log.asked_for(wire.ListMembers) <= 4 * 20
+    client.run_for(10.0)
+    assert all(statements.members(number) == MEMBERS for number in rooms)
+    asked = {operation.room for operation in log.asked if isinstance(operation, wire.ListMembers)}
+    assert log.asked_for(wire.ListMembers) == len(asked) > 0
 
 
 def test_other_users_rooms_cost_no_request() -> None:
