@@ -125,7 +125,8 @@ class Faults:
 
     def _old_image(self) -> None:
         """First a backup of a computer's disk, the next time that is put back."""
-        profile = self._some_profile()
+        backed_up = [profile for profile in self._world.profiles if profile.image is not None]
+        profile = self._random.choice(backed_up) if backed_up else self._some_profile()
         if profile.image is None:
             profile.image = profile.store.image()
             return
