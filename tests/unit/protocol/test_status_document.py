@@ -19,7 +19,8 @@ EXPECTED = (
     ' "clock": {"jumps": 1, "last_jump_s": -2.5, "behind_newest_s": 0.0},'
     ' "storage": {"state": "ok", "log_octets": 2048, "log_octets_max": 0, "disk_free_octets": null,'
     ' "disk_reserve_octets": 1048576, "database_disk_known": false, "user_octets_per_day": 0,'
-    ' "users_over_quota": ["boris"]}, "search": null, "counters": {"udp_in": 7, "committed": 5}}'
+    ' "users_over_quota": ["boris"]}, "search": null, "handed_in": [], "quarantined": 0,'
+    ' "reseeding": null, "counters": {"udp_in": 7, "committed": 5}}'
 )
 
 
