@@ -85,6 +85,7 @@ FIXED = [
     _wire("entries of a list", "LIST_ENTRIES_MAX", "the same"),
     _wire("people and rooms that a `StatusReport` names", "STATUS_LISTED_MAX", "those with the newest messages; pages"),
     _wire("counters of a `StatusReport`", "STATUS_COUNTERS_MAX", "the rest is left out"),
+    _wire("messages in a `JudgeQuarantined`", "QUARANTINE_JUDGED_MAX", _ENDS),
     _wire("`after`, `next`, octets", "PLACE_OCTETS_MAX", _ENDS),
     _wire("rooms in a `Subscribe`, `Heads` or `Cursors`", "ROOMS_PER_SUBSCRIPTION", _ENDS),
     _wire("rooms in a `RoomsDeleted`", "ROOMS_DELETED_MAX", "more frames follow"),
