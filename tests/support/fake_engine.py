@@ -9,6 +9,7 @@ in the conversation itself: a text that begins with `!` is an order to the fake,
     !handin / !withdraw       all of these are stored / the last one never will be
     !refuse                   the next message is refused
     !state away               the link has this state
+    !archive                  this room is archived
     !receipts                 everybody has received and read everything in this room
     !revoke                   the server ends this log-in
     !ignore Name              commands of this name are not answered any more
@@ -474,6 +475,8 @@ class FakeEngine:
                 self._refuse_next = True
             case "state":
                 self.emit(StateChanged(LinkState(rest[0]), peers=2, retry_in=4.0))
+            case "archive":
+                self.emit(api.RoomUpdated(self.world.renewed(room, archived=True)))
             case "receipts":
                 self._all_read(room)
             case "ignore":

@@ -233,7 +233,7 @@ def test_russian_texts_and_theme_switch(open_window: Open, display: str, tmp_pat
     window.wait_for_button("Остановить")
     ours = {"Адрес", "Отпечаток словами", "Сейчас в сети: 0", "Журнал", "Светлая тема", "Копировать"}
     facts = window.wait(lambda now: ours <= {*now["labels"], *now["buttons"]}, "the Russian texts")
-    assert facts["title"] == "Office – сервер LAN Chat"
+    assert facts["title"] == "Office — сервер LAN Chat"
     wait_until(lambda: has_colour(display, tmp_path, DARK.surface, 100_000), 10, "a dark window", interval=0.2)
     window.press(1)
     window.wait_for_button("Тёмная тема")

@@ -61,3 +61,22 @@ def test_long_room_titles_end_with_an_ellipsis(display: str, tmp_path: Path) -> 
             10,
             "the title is shortened",
         )
+
+
+@pytest.mark.parametrize(
+    ("language", "archived", "forked"),
+    [
+        ("en", "Archived: read only", "Cannot write here now"),
+        ("ru", "Архив: только чтение", "Сейчас писать нельзя"),
+    ],
+)
+def test_reason_not_to_write_is_shown_whole_in_half_a_screen(
+    display: str, tmp_path: Path, language: str, archived: str, forked: str
+) -> None:
+    (tmp_path / "settings.toml").write_text(f'language = "{language}"\n')
+    with fake_window(display, tmp_path, geometry="630x700+0+0") as window:
+        window.send("!archive")
+        window.see(archived, "Label")
+        window.click("random", "item")
+        window.send("!state forked")
+        window.see(forked, "Label")
