@@ -15,8 +15,8 @@ from lanchat_server.core.relay import pages
 from lanchat_server.core.relay.heartbeat import HeartbeatTimer
 from lanchat_server.core.relay.recent import RecentRecords
 from lanchat_server.core.sessions import SessionTable
-from lanchat_server.service import service as service_module
 from lanchat_server.service.net.connection import ClientConnection
+from lanchat_server.service.requests import table as table_module
 from lanchat_server.service.work.writer import Writer
 from tests.support.planting import Change
 
@@ -51,7 +51,7 @@ def subscribe_after_history() -> list[Change]:
         context.core.subscribe(connection.session, rooms)
         return wire.Subscribed(heads, keys)
 
-    return [(service_module, "HANDLERS", service_module.HANDLERS | {wire.Subscribe: subscribe})]
+    return [(table_module, "HANDLERS", table_module.HANDLERS | {wire.Subscribe: subscribe})]
 
 
 def the_queue_has_no_bound() -> list[Change]:
