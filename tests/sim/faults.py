@@ -125,8 +125,8 @@ class Faults:
 
     def _old_image(self) -> None:
         """First a backup of a computer's disk, the next time that is put back."""
-        backed_up = [profile for profile in self._world.profiles if profile.image is not None]
-        profile = self._random.choice(backed_up) if backed_up else self._some_profile()
+        profile = self._some_profile()
+        profile = next((other for other in self._world.profiles if other.image is not None), profile)
         if profile.image is None:
             profile.image = profile.store.image()
             return
