@@ -23,6 +23,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from lanchat.i18n import language, set_language
 from tests.support.leaks import Listener, guard, recording
 from tests.support.mariadb import MariaDB, mariadb_available
 from tests.support.own_network import leave_for_own_network
@@ -122,6 +123,15 @@ def no_leaked_threads() -> Iterator[None]:
             thread.join(max(0.0, deadline - time.monotonic()))
     leaked = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
     assert not leaked, f"the test left threads running: {leaked}"
+
+
+@pytest.fixture(autouse=True)
+def language_is_left_as_it_was() -> Iterator[None]:
+    """The next test on the same worker may rely on the usual one."""
+    before = language()
+    yield
+    if language() != before:
+        set_language(before)
 
 
 @pytest.fixture(autouse=True)
