@@ -13,8 +13,8 @@ from lanchat.protocol.text.names import (
     tidy_name,
 )
 from lanchat_server.admin.context import AdminContext
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import DirectoryChange, together
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction

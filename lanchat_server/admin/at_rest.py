@@ -15,10 +15,10 @@ from lanchat_server.admin.context import Actor, LocalActor
 from lanchat_server.admin.errors import AdminError
 from lanchat_server.admin.operations import perform
 from lanchat_server.config import ServerConfig
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together, transact
-from lanchat_server.core.deleted_accounts import delete_account
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together, transact
+from lanchat_server.core.accounts.deleted_accounts import delete_account
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import (
     Decision,
     DeletedRoom,
@@ -29,7 +29,7 @@ from lanchat_server.core.model import (
     UserRow,
 )
 from lanchat_server.core.ports import Fenced, Store, StoreError, Transaction
-from lanchat_server.core.sequencer import Verdict
+from lanchat_server.core.sequencing.sequencer import Verdict
 from lanchat_server.maintenance.backup import backup_at_rest
 from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.passwords import PasswordHasher

@@ -14,12 +14,12 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.log.messages import MessageKey
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.changes import DirectoryChange, checked
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts.changes import DirectoryChange, checked
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import Decision, DeletedRoom, DeviceRow, QuarantinedMessage, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.sequencer import Verdict
+from lanchat_server.core.sequencing.sequencer import Verdict
 from lanchat_server.passwords import PasswordHasher
 
 T = TypeVar("T")

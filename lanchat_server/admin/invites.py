@@ -3,8 +3,8 @@
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat_server.admin.context import AdminContext
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import DirectoryChange, together
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.limits.spending import spend_daily
 from lanchat_server.core.lists import listed, place_of

@@ -7,7 +7,7 @@ from lanchat.protocol.log.messages import MessageKey
 from lanchat_server.admin.context import AdminContext
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import QuarantinedMessage
-from lanchat_server.core.sequencer import Verdict
+from lanchat_server.core.sequencing.sequencer import Verdict
 
 
 async def list_quarantine(context: AdminContext, request: wire.ListQuarantine) -> wire.QuarantineList:

@@ -5,14 +5,14 @@ from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import clean_room_name, tidy_name
 from lanchat_server.admin.context import AdminContext
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together
-from lanchat_server.core.directory import DIRECT_PREFIX
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together
+from lanchat_server.core.accounts.room_changes import change_room as change_room_row
+from lanchat_server.core.directory.directory import DIRECT_PREFIX
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeletedRoom, RoomRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.room_changes import change_room as change_room_row
 
 
 async def list_all_rooms(context: AdminContext, request: wire.ListAllRooms) -> wire.RoomSummaryList:

@@ -29,14 +29,12 @@ from lanchat.protocol.log.messages import (
 from lanchat.protocol.log.records import Head, Record
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import Receipt
-from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.handed_in import HandedIn
-from lanchat_server.core.intake import Intake
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.limits.closed import Closed
 from lanchat_server.core.model import RunKey
 from lanchat_server.core.peers import PeerRegistry
+from lanchat_server.core.relay.busy import BusyAnswers
 from lanchat_server.core.relay.fetches import PendingFetches
 from lanchat_server.core.relay.heartbeat import HeartbeatTimer
 from lanchat_server.core.relay.outbound import (
@@ -50,8 +48,10 @@ from lanchat_server.core.relay.outbound import (
 )
 from lanchat_server.core.relay.receipts import ReceiptCollector
 from lanchat_server.core.relay.recent import RecentRecords
-from lanchat_server.core.reseeding import Reseeding
-from lanchat_server.core.sequencer import FORGERIES, BatchOutcome, Submission
+from lanchat_server.core.reseeding.handed_in import HandedIn
+from lanchat_server.core.reseeding.reseeding import Reseeding
+from lanchat_server.core.sequencing.intake import Intake
+from lanchat_server.core.sequencing.sequencer import FORGERIES, BatchOutcome, Submission
 from lanchat_server.core.sessions import Session, SessionTable
 
 # One is being written, one is being checked.

@@ -110,7 +110,7 @@ DELETED_HASH = "-"
 
 class UserRow(msgspec.Struct, frozen=True):
     """An account. `pending_email`: an address that takes the place of `email` at `email_from_ms`; empty: none.
-    `number`: of its present statement (core/statements.py). `password_hash` DELETED_HASH: it was deleted."""
+    `number`: of its present statement (core/directory/statements.py). `password_hash` DELETED_HASH: it was deleted."""
 
     id: int
     name: str

@@ -20,7 +20,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.limits import PEER_ADDRESSES_MAX, PEERS_MAX
 from lanchat.protocol.log.keys import private_octets, sha256
 from lanchat.protocol.log.peers import PeerEnd, PeerInfo
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 
 # On each side of the ring.
 DISTANCES_MAX = 8

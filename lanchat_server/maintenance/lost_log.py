@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from lanchat.i18n import _
 from lanchat.platform.disk.files import read_private, replace_file
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import last_lease

@@ -20,10 +20,11 @@ from lanchat.protocol.log.certificates import (
 )
 from lanchat.protocol.wire import pack_frame
 from lanchat_server.config import ServerConfig
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.first_account import SetupCode
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together
+from lanchat_server.core.accounts.first_account import SetupCode
+from lanchat_server.core.directory.directory import Directory
+from lanchat_server.core.directory.statements import StatementIssuer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.limits.throttle import LoginThrottle
@@ -31,8 +32,7 @@ from lanchat_server.core.model import DeletedRoom, DeviceRow, RoomKeyRow, UserRo
 from lanchat_server.core.peers import peer_secret
 from lanchat_server.core.ports import Store, Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.sequencer import Sequencer
-from lanchat_server.core.statements import StatementIssuer
+from lanchat_server.core.sequencing.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.keys import ServerKeys

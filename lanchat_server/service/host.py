@@ -13,10 +13,10 @@ from lanchat_server.admin.backups import make_backup
 from lanchat_server.admin.context import Actor, LocalActor
 from lanchat_server.admin.operations import OPERATIONS, perform
 from lanchat_server.config import ServerConfig
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together
-from lanchat_server.core.deleted_accounts import delete_account
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together
+from lanchat_server.core.accounts.deleted_accounts import delete_account
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import (
     Decision,
     DeletedRoom,
@@ -27,7 +27,7 @@ from lanchat_server.core.model import (
     UserRow,
 )
 from lanchat_server.core.ports import StoreError, Transaction
-from lanchat_server.core.sequencer import BatchOutcome, Verdict, judged
+from lanchat_server.core.sequencing.sequencer import BatchOutcome, Verdict, judged
 from lanchat_server.maintenance.reserve import MIB, DiskReserve
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.context import RequestContext

@@ -6,13 +6,13 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.limits import ROOMS_DELETED_MAX, STATEMENTS_MAX
 from lanchat.protocol.log.statements import Statement
-from lanchat_server.core.differences import Differences
-from lanchat_server.core.directory import Directory, RoomSubject, UserSubject, is_open_to_all
+from lanchat_server.core.directory.differences import Differences
+from lanchat_server.core.directory.directory import Directory, RoomSubject, UserSubject, is_open_to_all
+from lanchat_server.core.directory.statements import StatementIssuer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import DeletedRoom, RoomRow
-from lanchat_server.core.sequencer import Sequencer
-from lanchat_server.core.statements import StatementIssuer
+from lanchat_server.core.sequencing.sequencer import Sequencer
 
 
 class EventNotifier:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.platform.entropy import Entropy
 from lanchat.protocol import wire
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import RoomKeyRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.service.notices import EventNotifier

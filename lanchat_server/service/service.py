@@ -19,17 +19,17 @@ from lanchat.protocol.codes import Code
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.records import Head
 from lanchat_server.config import ServerConfig
+from lanchat_server.core.accounts.first_account import SETUP_RANDOM_OCTETS, SetupCode
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.differences import Differences
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
+from lanchat_server.core.directory.differences import Differences
+from lanchat_server.core.directory.directory import Directory
+from lanchat_server.core.directory.statements import StatementIssuer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.ports import Store, StoreError
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.sequencer import Sequencer
-from lanchat_server.core.statements import StatementIssuer
+from lanchat_server.core.sequencing.sequencer import Sequencer
 from lanchat_server.mail import Mailer
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.context import BackgroundWork, Credentials, RequestContext

@@ -16,7 +16,7 @@ from lanchat.protocol.log.records import Record
 from lanchat.protocol.transport import Transport
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.relay.outbound import Output, RecordFetch, SendFrames
-from lanchat_server.core.sequencer import BatchOutcome, Submission
+from lanchat_server.core.sequencing.sequencer import BatchOutcome, Submission
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.upkeep.storage import StorageState
 

@@ -16,7 +16,7 @@ from lanchat.platform.disk.files import make_folders
 from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.protocol.log.records import genesis_hash
-from lanchat_server.core.directory import EPOCH_SHIFT
+from lanchat_server.core.directory.directory import EPOCH_SHIFT
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
 from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine

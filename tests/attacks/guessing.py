@@ -19,7 +19,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log import keys
 from lanchat_server.config import load
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.refusals import Refused
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.service.keys import load_or_create

@@ -22,7 +22,7 @@ from lanchat.transport import connecting, tls
 from lanchat_server import mail, passwords
 from lanchat_server.admin import channel
 from lanchat_server.config import ServerConfig
-from lanchat_server.core import accounts, recovery
+from lanchat_server.core.accounts import accounts, recovery
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import usage
 from lanchat_server.core.limits.throttle import ThrottleConfig

@@ -3,8 +3,8 @@
 from sqlalchemy.engine.default import DefaultDialect
 
 from lanchat_server.__main__ import main
-from lanchat_server.core import sequencer
 from lanchat_server.core.hub import ServerCore
+from lanchat_server.core.sequencing import sequencer
 from lanchat_server.service.net.datagrams import DatagramRelay
 from lanchat_server.service.work import checking
 from lanchat_server.store.transactions.transaction import SqlTransaction

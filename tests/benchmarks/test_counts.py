@@ -26,7 +26,7 @@ from lanchat.protocol.limits import DATAGRAM_MAX
 from lanchat.protocol.log import keys
 from lanchat.protocol.wire import decode_server_datagram_untrusted, pack_frame
 from lanchat_server.config import ServerConfig
-from lanchat_server.core import sequencer
+from lanchat_server.core.sequencing import sequencer
 from lanchat_server.service.lifecycle import server as server_module
 from tests.benchmarks.accounts import World, make_world
 from tests.benchmarks.fleet import Client, log_in_all

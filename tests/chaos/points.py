@@ -49,14 +49,14 @@ def _after(owner: Any, name: str, hit: Hit) -> None:
 
 def _before_commit(hit: Hit) -> None:
     """The records of a batch are inserted, nothing is durable."""
-    from lanchat_server.core.sequencer import _Draft
+    from lanchat_server.core.sequencing.sequencer import _Draft
 
     _after(_Draft, "write", hit)
 
 
 def _after_commit(hit: Hit) -> None:
     """The batch is durable; no other thread knows."""
-    from lanchat_server.core.sequencer import Sequencer
+    from lanchat_server.core.sequencing.sequencer import Sequencer
 
     _after(Sequencer, "commit", hit)
 

@@ -13,8 +13,8 @@ from lanchat.core.core import ClientCore
 from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
 from lanchat.store.profile import ProfileStore
-from lanchat_server.core import accounts
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.store import open_store
 from tests.support.ports import free_port
 from tests.support.procs import ServerProcess

@@ -21,8 +21,8 @@ from lanchat.protocol.log.messages import Header, Kind
 from lanchat.protocol.log.peers import PeerBody, sign_peer
 from lanchat.protocol.log.records import Head
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.accounts import DEVICES_PER_USER, ROOMS_PER_USER
-from lanchat_server.core.quarantine import MESSAGES_MAX as QUARANTINED
+from lanchat_server.core.accounts.accounts import DEVICES_PER_USER, ROOMS_PER_USER
+from lanchat_server.core.sequencing.quarantine import MESSAGES_MAX as QUARANTINED
 from lanchat_server.store.tables import schema
 from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient

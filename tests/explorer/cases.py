@@ -19,9 +19,9 @@ from lanchat.protocol.log.records import Head
 from lanchat.protocol.transport import Transport
 from lanchat_server.admin.context import LocalActor
 from lanchat_server.admin.operations import perform
-from lanchat_server.core.accounts import invite_id
+from lanchat_server.core.accounts.accounts import invite_id
+from lanchat_server.core.accounts.recovery import invite_hash
 from lanchat_server.core.model import InviteRow
-from lanchat_server.core.recovery import invite_hash
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.upkeep.housekeeping import save
 from tests.explorer.harness import (

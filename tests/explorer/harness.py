@@ -32,17 +32,17 @@ from lanchat.protocol.log.records import sign_head
 from lanchat.protocol.text.names import name_key, shape_key
 from lanchat.protocol.transport import Transport
 from lanchat_server.config import ServerConfig
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import transact
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import transact
+from lanchat_server.core.accounts.first_account import SETUP_RANDOM_OCTETS, SetupCode
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode
+from lanchat_server.core.directory.directory import Directory
+from lanchat_server.core.directory.statements import StatementIssuer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.daily import Daily
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
 from lanchat_server.core.relay.outbound import Output, RecordFetch, SendFrames
-from lanchat_server.core.sequencer import Sequencer, Submission
-from lanchat_server.core.statements import StatementIssuer
+from lanchat_server.core.sequencing.sequencer import Sequencer, Submission
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.net.connection import ClientConnection, ConnectionOwner
 from lanchat_server.service.net.connections import ConnectionTable
@@ -531,9 +531,9 @@ def without_signatures() -> Iterator[None]:
         stack.enter_context(patch.object(login, "_check_enrolment", lambda *_: None))
         stack.enter_context(patch("lanchat.protocol.log.keys.check_signature", lambda *_: None))
         stack.enter_context(patch.object(accounts, "issue_certificate", unsigned))
-        stack.enter_context(patch("lanchat_server.core.sequencer.sign_head", _sign_head))
-        stack.enter_context(patch("lanchat_server.core.directory.name_key", _name_key))
-        stack.enter_context(patch("lanchat_server.core.directory.shape_key", _shape_key))
+        stack.enter_context(patch("lanchat_server.core.sequencing.sequencer.sign_head", _sign_head))
+        stack.enter_context(patch("lanchat_server.core.directory.directory.name_key", _name_key))
+        stack.enter_context(patch("lanchat_server.core.directory.directory.shape_key", _shape_key))
         stack.enter_context(patch("tests.support.memory_store.name_key", _name_key))
         stack.enter_context(patch("tests.explorer.explore.name_key", _name_key))
         yield

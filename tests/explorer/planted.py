@@ -9,9 +9,9 @@ from unittest.mock import patch
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, RoomKind
 from lanchat_server.admin.context import AdminContext
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import DirectoryChange, together
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import DirectoryChange, together
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.refusals import Refused
 from lanchat_server.core.relay import pages

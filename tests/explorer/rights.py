@@ -12,9 +12,9 @@ from lanchat.protocol.codes import Role, RoomKind
 from lanchat.protocol.log.certificates import open_certificate_untrusted
 from lanchat.protocol.log.messages import Kind, decode_header_untrusted
 from lanchat.protocol.log.statements import RoomBody, Statement, read_statement_untrusted
-from lanchat_server.core.accounts import invite_id
+from lanchat_server.core.accounts.accounts import invite_id
+from lanchat_server.core.accounts.recovery import invite_hash, is_right
 from lanchat_server.core.model import InviteRow
-from lanchat_server.core.recovery import invite_hash, is_right
 from tests.explorer.cases import Actor
 from tests.explorer.harness import LOUNGE, WALL_MS, typed
 from tests.support.memory_store import MemoryDatabase as Db

@@ -15,7 +15,7 @@ from lanchat.protocol.text import cleaning as texts
 from lanchat.protocol.text import identity, markup, names, reactions, search_words
 from lanchat.protocol.text.links import links
 from lanchat_server.cli import main
-from lanchat_server.core import recovery
+from lanchat_server.core.accounts import recovery
 from lanchat_server.core.ports import StoreError
 from lanchat_server.logs import redact
 from lanchat_server.store.connection.url import parse_url

@@ -7,13 +7,13 @@ from msgspec.structs import replace
 
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.hub import ServerCore
-from lanchat_server.core.intake import Intake
 from lanchat_server.core.ports import Fenced
 from lanchat_server.core.relay import pages
 from lanchat_server.core.relay.heartbeat import HeartbeatTimer
 from lanchat_server.core.relay.recent import RecentRecords
+from lanchat_server.core.sequencing.intake import Intake
 from lanchat_server.core.sessions import SessionTable
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests import table as table_module

@@ -7,11 +7,11 @@ from msgspec import structs
 from lanchat.core.core import ClientCore
 from lanchat.core.rooms.giving import LogGiver
 from lanchat.protocol.log.records import Head, Record, chain_hash
-from lanchat_server.core import reseeding
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import NewRecord, RoomHead, RunKey
 from lanchat_server.core.ports import Transaction
-from lanchat_server.core.reseeding import TakenBack
+from lanchat_server.core.reseeding import reseeding
+from lanchat_server.core.reseeding.reseeding import TakenBack
 from lanchat_server.service.requests import reseeding as requests
 from tests.support.planting import Change, Plant
 

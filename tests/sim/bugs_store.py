@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.records import Record, chain_hash
-from lanchat_server.core import sequencer as sequencer_module
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
-from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission, _Draft
+from lanchat_server.core.sequencing import sequencer as sequencer_module
+from lanchat_server.core.sequencing.sequencer import BatchOutcome, Sequencer, Submission, _Draft
 from tests.sim import server as server_module
 from tests.sim.server import SimStore
 from tests.support.memory_store import Fault, MemoryStore, MemoryTransaction

@@ -13,8 +13,8 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import MessageKey, decode_header_untrusted
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
 from lanchat_server.core.model import Decision
-from lanchat_server.core.quarantine import SHUT_OUT
-from lanchat_server.core.sequencer import FORGERIES
+from lanchat_server.core.sequencing.quarantine import SHUT_OUT
+from lanchat_server.core.sequencing.sequencer import FORGERIES
 from tests.sim.bounds import client_bounds, server_bounds
 from tests.sim.disclosure import Disclosure
 from tests.sim.ledger import Broken, Ledger, require

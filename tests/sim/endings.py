@@ -5,8 +5,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange
 from lanchat_server.core.model import DeletedRoom
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.core.refusals import Refused

@@ -17,11 +17,11 @@ from lanchat.protocol.datagram import seal
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.wire import SessionKeys
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import DirectorySnapshot, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
-from lanchat_server.core.reseeding import Reseeding
-from lanchat_server.core.sequencer import BatchOutcome, Submission, is_genuine
+from lanchat_server.core.reseeding.reseeding import Reseeding
+from lanchat_server.core.sequencing.sequencer import BatchOutcome, Submission, is_genuine
 from lanchat_server.service.environment import Environment
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.net.connection import ClientConnection

@@ -43,7 +43,7 @@ from lanchat_server.core.model import (
     UserRow,
 )
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
-from lanchat_server.core.quarantine import octets_of
+from lanchat_server.core.sequencing.quarantine import octets_of
 
 
 class Fault(enum.Enum):

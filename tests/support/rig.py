@@ -11,13 +11,13 @@ from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
 from lanchat.protocol.log.keys import device_id, public_octets
 from lanchat.protocol.log.messages import Header, Kind, Message, make_message
 from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash
-from lanchat_server.core.changes import transact
+from lanchat_server.core.accounts.changes import transact
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
+from lanchat_server.core.directory.statements import StatementIssuer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.model import DeviceRow, LogState, MembershipRow, RoomHead, RoomRow, UserRow
-from lanchat_server.core.sequencer import Sequencer, Submission
-from lanchat_server.core.statements import StatementIssuer
+from lanchat_server.core.sequencing.sequencer import Sequencer, Submission
 from tests.support.memory_store import MemoryDatabase, MemoryStore
 
 LOG_ID = bytes(range(16))

@@ -12,8 +12,8 @@ from lanchat.discovery import browse
 from lanchat.protocol.limits import Limits
 from lanchat_server import passwords
 from lanchat_server.admin import channel
-from lanchat_server.core import accounts, first_account, recovery
 from lanchat_server.core import config as core_config
+from lanchat_server.core.accounts import accounts, first_account, recovery
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import daily, throttle
 from lanchat_server.core.limits.throttle import ThrottleConfig

@@ -10,7 +10,7 @@ import pytest
 
 from lanchat.protocol import wire
 from lanchat_server.admin.operations import OPERATIONS
-from lanchat_server.core.changes import DirectoryChange
+from lanchat_server.core.accounts.changes import DirectoryChange
 from lanchat_server.service.requests.table import HANDLERS
 from lanchat_server.service.work.writer import Writer
 from tests.explorer.cases import CASES, COMMANDS

@@ -36,7 +36,7 @@ from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import daily
 from lanchat_server.core.limits.throttle import LoginThrottle, ThrottleConfig
 from lanchat_server.core.relay.recent import RecentRecords
-from lanchat_server.core.sequencer import RunProgress
+from lanchat_server.core.sequencing.sequencer import RunProgress
 from lanchat_server.service.context import _certified
 from lanchat_server.service.net import beacon
 from lanchat_server.service.net.places import ConnectionSlots
@@ -417,15 +417,15 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_client_memory.py::test_stored_drafts_are_bounded",
     "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_client_memory.py"
     "::test_stored_drafts_are_bounded",
-    "lanchat_server/core/quarantine.py:AUTHOR_MAX": "tests/unit/server/core/test_quarantine.py"
+    "lanchat_server/core/sequencing/quarantine.py:AUTHOR_MAX": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
-    "lanchat_server/core/quarantine.py:AUTHOR_OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "lanchat_server/core/sequencing/quarantine.py:AUTHOR_OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
-    "lanchat_server/core/quarantine.py:MESSAGES_MAX": "tests/unit/server/core/test_quarantine.py"
+    "lanchat_server/core/sequencing/quarantine.py:MESSAGES_MAX": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
-    "lanchat_server/core/quarantine.py:OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "lanchat_server/core/sequencing/quarantine.py:OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
-    "lanchat_server/core/handed_in.py:PAIRS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "lanchat_server/core/reseeding/handed_in.py:PAIRS_MAX": "tests/unit/server/core/test_quarantine.py"
     "::test_counted_pairs_are_bounded",
     "lanchat/core/peers/carried.py:AUTHOR_MAX": "tests/unit/core/test_peer_talk.py"
     "::test_author_who_says_too_much_pushes_out_only_himself",
@@ -448,7 +448,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_ends_that_are_avoided_are_bounded",
     "lanchat/core/peers/talk.py:_UNPROVEN_MAX": "tests/unit/core/test_peer_talk.py"
     "::test_messages_of_unknown_authors_are_bounded",
-    "lanchat_server/core/reseeding.py:UNPROVEN_MAX": "tests/unit/server/service/test_reseeding.py"
+    "lanchat_server/core/reseeding/reseeding.py:UNPROVEN_MAX": "tests/unit/server/service/test_reseeding.py"
     "::test_too_much_without_a_head_is_dropped",
     "lanchat_server/core/peers.py:ENDS_MAX": "tests/unit/server/core/test_peers.py"
     "::test_oldest_ended_session_gives_way",
@@ -527,7 +527,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/config.py": "_SENDER_MAX",
         "lanchat_server/core/relay/outbound.py": "PAYLOAD_MAX",
         "lanchat_server/logs.py": "LINE_MAX",
-        "lanchat_server/core/recovery.py": "_TYPED_MAX",
+        "lanchat_server/core/accounts/recovery.py": "_TYPED_MAX",
         "lanchat_server/admin/channel.py": "LINE_MAX",
         "lanchat_server/service/keys.py": "_FILE_MAX",
         "lanchat_server/service/reporting/metrics.py": "_HEAD_MAX",
@@ -588,7 +588,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "ThrottleConfig": "delay_max",
         "lanchat/transport/connecting.py": "_TCP_RTO_MAX_MS",
         "lanchat/ui/kit/keys/xlib.py": "_ANSWER_MAX",
-        "lanchat_server/core/recovery.py": "INVITE_DAYS_MAX INVITE_LIFETIME_MAX",
+        "lanchat_server/core/accounts/recovery.py": "INVITE_DAYS_MAX INVITE_LIFETIME_MAX",
         "lanchat_server/admin/channel.py": "SILENCE_MAX",
         "lanchat_server/service/net/connection.py": "_LOOK_MAX",
         "lanchat_server/service/upkeep/housekeeping.py": "SILENCE_MAX",

@@ -9,9 +9,9 @@ import pytest
 
 from lanchat.protocol.codes import Code
 from lanchat_server.config import load
-from lanchat_server.core.accounts import MEMBERS_PER_DAY
-from lanchat_server.core.changes import DirectoryChange
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts.accounts import MEMBERS_PER_DAY
+from lanchat_server.core.accounts.changes import DirectoryChange
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.limits.closed import _USERS_MAX, Closed
 from lanchat_server.core.limits.meter import QuotaShortage

@@ -23,12 +23,15 @@ FILES = {
     "lanchat/core/peers/talk.py": (420, "what is done for each frame of a peer, once"),
     "lanchat/store/local.py": (460, "each method of the client's stores, a transaction each"),
     "lanchat/transport/driver.py": (430, "one core's connections, timers and sockets from start to stop"),
-    "lanchat_server/core/accounts.py": (430, "each change of accounts, devices and rooms once"),
+    "lanchat_server/core/accounts/accounts.py": (430, "each change of accounts, devices and rooms once"),
     "lanchat/app/account_session.py": (620, "each event of the core becomes an event of the API in one place"),
     "lanchat/ui/conversation/pane.py": (410, "the view of a conversation: what it shows, scrolling, mouse and keys"),
     "lanchat/app/rooms.py": (440, "what a room and each of its lines are made of, in one place"),
     "lanchat_server/core/hub.py": (530, "what is done for a message or a batch, one after the other"),
-    "lanchat_server/core/sequencer.py": (485, "the judgement of one batch, from what it looks up to what it writes"),
+    "lanchat_server/core/sequencing/sequencer.py": (
+        485,
+        "the judgement of one batch, from what it looks up to what it writes",
+    ),
     "lanchat_server/service/lifecycle/server.py": (
         485,
         "a server's terms from the first port to the last, with a standby's",
@@ -41,7 +44,7 @@ FUNCTIONS = {
     "lanchat/app/account_session.py::_handle_event": (42, "a case for each event of the core"),
     "lanchat/core/rooms/room_set.py::__init__": (42, "says what each of the sets is for"),
     "lanchat/ui/menus/menus.py::message_menu": (48, "a menu as data, an entry in a line or two"),
-    "lanchat_server/core/accounts.py::update_user": (47, "each column of an account once"),
+    "lanchat_server/core/accounts/accounts.py::update_user": (47, "each column of an account once"),
     "lanchat_server/service/lifecycle/server.py::_run": (
         54,
         "the order in which a server starts, and ends the other way round",

@@ -22,7 +22,7 @@ from lanchat.protocol.wire import (
     pack_frame,
 )
 from lanchat_server.config import load
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.service.environment import Environment
 from lanchat_server.service.keys import ServerKeys
 from lanchat_server.service.net.datagrams import DatagramRelay

@@ -15,7 +15,7 @@ from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import HEADER_MAX, Kind, Message, MessageKey, submitted_header_untrusted
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
-from lanchat_server.core import accounts
+from lanchat_server.core.accounts import accounts
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.outbound import SendFrames
 from tests.support.rig import GENERAL, LOG_ID, Author, Rig, make_author

@@ -11,7 +11,7 @@ from lanchat.protocol.datagram import beacon, replay, seal
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log import certificates, messages, statements
 from lanchat_server.config import ServerConfig
-from lanchat_server.core import accounts, recovery
+from lanchat_server.core.accounts import accounts, recovery
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits.throttle import ThrottleConfig
 from lanchat_server.service import context

@@ -14,7 +14,7 @@ from lanchat.protocol.log.certificates import CertificateBody
 from lanchat.protocol.log.messages import Header
 from lanchat.protocol.log.peers import PeerBody
 from lanchat.protocol.log.statements import AccountBody, RevocationsBody, RoomBody, StatementKind
-from lanchat_server.core.sequencer import FORGERIES
+from lanchat_server.core.sequencing.sequencer import FORGERIES
 from tests.support.marked import DOCS, replaced
 from tests.vectors import exchange, fates, limits
 from tests.vectors.examples import structs

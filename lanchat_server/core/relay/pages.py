@@ -12,7 +12,7 @@ from lanchat.protocol.log.messages import Header, Kind, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record
 from lanchat.protocol.text.reactions import BACK, normal_reaction
 from lanchat.protocol.wire import Found, History, Hit, Page, Search
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import MembershipRow, RoomHead
 from lanchat_server.core.ports import Store
 from lanchat_server.core.relay.outbound import record_size

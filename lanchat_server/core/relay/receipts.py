@@ -4,7 +4,7 @@ from collections.abc import Set
 
 from lanchat.protocol.wire import Cursor, MemberCursor
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 
 
 class ReceiptCollector:

@@ -29,9 +29,9 @@ from lanchat.protocol.log.messages import Header, Kind, make_message
 from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.protocol.text.names import clean_room_name, is_blank, name_key, tidy_name
-from lanchat_server.core import accounts
-from lanchat_server.core.accounts import NewUser
-from lanchat_server.core.directory import DIRECT_PREFIX, Directory
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.accounts import NewUser
+from lanchat_server.core.directory.directory import DIRECT_PREFIX, Directory
 from lanchat_server.core.model import DeviceRow, NewRecord, RoomHead, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.maintenance.importing.report import DryRun, ImportReport, SkipReason, Tell

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from lanchat.protocol.codes import Role
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import clean_display_name, clean_email, clean_user_name, name_key, shape_key, tidy_name
-from lanchat_server.core import accounts
-from lanchat_server.core.accounts import NewUser
-from lanchat_server.core.changes import DirectoryChange
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.accounts import NewUser
+from lanchat_server.core.accounts.changes import DirectoryChange
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import UserRow
 from lanchat_server.maintenance.importing.report import ImportReport, SkipReason, Tell
 from lanchat_server.maintenance.importing.tables import OldRow

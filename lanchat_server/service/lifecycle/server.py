@@ -29,7 +29,7 @@ from lanchat.transport.certificates import server_context
 from lanchat_server.admin.backups import remove_leftovers
 from lanchat_server.admin.channel import AdminChannel
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import LogState
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance import key_swap, last_lease, lost_log

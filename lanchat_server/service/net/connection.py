@@ -33,8 +33,8 @@ from lanchat.protocol.wire import (
     pack_frame,
 )
 from lanchat_server.admin.operations import OPERATIONS
+from lanchat_server.core.accounts.first_account import is_own_computer
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.first_account import is_own_computer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused

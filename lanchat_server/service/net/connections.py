@@ -7,7 +7,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.seal import SealLimits
 from lanchat.protocol.wire import pack_frame
-from lanchat_server.core.differences import Differences
+from lanchat_server.core.directory.differences import Differences
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.net.datagrams import DatagramRelay

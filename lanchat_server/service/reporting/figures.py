@@ -11,8 +11,8 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, RoomKind
 from lanchat.protocol.limits import STATUS_COUNTERS_MAX, STATUS_LISTED_MAX
 from lanchat_server.config import ServerConfig
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.first_account import SetupCode
+from lanchat_server.core.accounts.first_account import SetupCode
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.reporting.metrics import Metrics

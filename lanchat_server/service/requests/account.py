@@ -6,8 +6,8 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import check_password, clean_display_name, clean_email
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together
 from lanchat_server.core.model import DeviceRow, RoomKeyRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused

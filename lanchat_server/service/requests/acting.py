@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.text.names import name_key
-from lanchat_server.core.changes import DirectoryChange, checked
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts.changes import DirectoryChange, checked
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import DeviceRow, UserRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused

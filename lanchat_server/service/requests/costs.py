@@ -3,7 +3,7 @@
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 
 # Changes that are told to all members of a room: a member could else make the server send 50 a second to each of a
 # thousand people, which takes all of a processor. So many people as one request.

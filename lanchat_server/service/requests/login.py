@@ -14,8 +14,8 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import PROTOCOL_VERSION, Limits
 from lanchat.protocol.log import keys
 from lanchat.protocol.text.names import check_password, clean_display_name, clean_email, clean_user_name, name_key
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import DirectoryChange, together
 from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind, by_user
 from lanchat_server.core.limits.spending import spend_daily
 from lanchat_server.core.limits.throttle import network_of

@@ -1,4 +1,4 @@
-"""A log that comes back from its clients (core/reseeding.py)."""
+"""A log that comes back from its clients (core/reseeding/reseeding.py)."""
 
 import logging
 from functools import partial
@@ -8,13 +8,13 @@ from lanchat.protocol.codes import Code, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.records import Record
-from lanchat_server.core import reseeding, restoring
-from lanchat_server.core.changes import DirectoryChange
+from lanchat_server.core.accounts.changes import DirectoryChange
 from lanchat_server.core.model import DeviceRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.reseeding import Forks, TakenBack, take_back
-from lanchat_server.core.restoring import Restored, Restoring
+from lanchat_server.core.reseeding import reseeding, restoring
+from lanchat_server.core.reseeding.reseeding import Forks, TakenBack, take_back
+from lanchat_server.core.reseeding.restoring import Restored, Restoring
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.upkeep.reseeding import keep_revoked

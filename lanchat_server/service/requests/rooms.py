@@ -11,9 +11,9 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import clean_room_name
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together
-from lanchat_server.core.directory import DIRECT_PREFIX
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together
+from lanchat_server.core.directory.directory import DIRECT_PREFIX
 from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind, by_user
 from lanchat_server.core.limits.spending import spend_daily
 from lanchat_server.core.model import MembershipRow, RoomRow

@@ -8,9 +8,9 @@ from functools import partial
 
 import msgspec
 
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.throttle import LoginThrottle
 from lanchat_server.core.ports import CommitUnknown, StoreError, Transaction

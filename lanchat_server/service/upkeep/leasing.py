@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.accounts.changes import DirectoryChange, together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.maintenance import last_lease
 from lanchat_server.service.work.tasks import BackgroundTasks

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from lanchat_server.core.changes import together
+from lanchat_server.core.accounts.changes import together
 from lanchat_server.core.ports import StoreError, Transaction
 from lanchat_server.service.work.writer import Writer
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from lanchat_server.core.reseeding import HOLD, Reseeding
+from lanchat_server.core.reseeding.reseeding import HOLD, Reseeding
 from lanchat_server.maintenance import lost_log
 from lanchat_server.service.context import RequestContext
 

@@ -10,8 +10,8 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.sequencer import Submission, is_genuine
+from lanchat_server.core.directory.directory import Directory
+from lanchat_server.core.sequencing.sequencer import Submission, is_genuine
 
 # Fewer are checked by the writer.
 WORTH_A_THREAD = 8

@@ -16,11 +16,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from lanchat.protocol.log.records import Head
-from lanchat_server.core.changes import DirectoryChange, transact
-from lanchat_server.core.differences import Differences, differences
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts.changes import DirectoryChange, transact
+from lanchat_server.core.directory.differences import Differences, differences
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.ports import CommitConflict, CommitUnknown, Fenced, Store, StoreError, Transaction
-from lanchat_server.core.sequencer import BatchOutcome, Sequencer, Submission
+from lanchat_server.core.sequencing.sequencer import BatchOutcome, Sequencer, Submission
 from lanchat_server.service.errors import overloaded
 from lanchat_server.service.work.checking import Checker
 

@@ -76,7 +76,7 @@ lease = Table(
     _required("standby_ms", _big),
 )
 
-# `id`: see AccountWrites.add_user. `number`, `revoked_number`: of statements (core/statements.py).
+# `id`: see AccountWrites.add_user. `number`, `revoked_number`: of statements (core/directory/statements.py).
 users = Table(
     "users",
     metadata,
@@ -181,8 +181,8 @@ rejections = Table(
     sqlite_with_rowid=False,
 )
 
-# Messages of authors who were shut out, that others handed in (core/quarantine.py): until an administrator takes or
-# drops them. `brought_id`: the user who handed it in.
+# Messages of authors who were shut out, that others handed in (core/sequencing/quarantine.py): until an administrator
+# takes or drops them. `brought_id`: the user who handed it in.
 quarantine = Table(
     "quarantine",
     metadata,

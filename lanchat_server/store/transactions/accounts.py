@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from lanchat.protocol.codes import Role
 from lanchat.protocol.log.certificates import Certificate
-from lanchat_server.core import recovery
+from lanchat_server.core.accounts import recovery
 from lanchat_server.core.model import DeviceRow, InviteRow, RecoveryRow, UserRow
 from lanchat_server.store.tables import rows, schema
 from lanchat_server.store.tables.bulk import StatementBatch, chunks, find_rows, insert_rows

@@ -12,8 +12,8 @@ from lanchat.protocol.limits import DATAGRAM_MAX, NOT_TAKEN_MAX, SUBMIT_MAX
 from lanchat.protocol.log.messages import MessageKey
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import decode_server_datagram_untrusted
-from lanchat_server.core.busy import BusyAnswers
 from lanchat_server.core.config import CoreConfig
+from lanchat_server.core.relay.busy import BusyAnswers
 from lanchat_server.core.relay.outbound import SendFrames, pack_frames
 from tests.support.rig import GENERAL, Rig
 

@@ -3,11 +3,11 @@
 import pytest
 
 from lanchat.protocol.codes import Code, HistoryPolicy, Role
-from lanchat_server.core import accounts
-from lanchat_server.core.deleted_accounts import delete_account
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.deleted_accounts import delete_account
+from lanchat_server.core.accounts.room_changes import change_room
 from lanchat_server.core.model import DELETED_HASH
 from lanchat_server.core.refusals import Refused
-from lanchat_server.core.room_changes import change_room
 from tests.support.rig import GENERAL, Rig
 from tests.unit.server.core.test_statements import change
 

@@ -6,7 +6,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.protocol.transport import Transport
-from lanchat_server.core.differences import Differences, differences
+from lanchat_server.core.directory.differences import Differences, differences
 from lanchat_server.core.model import DirectorySnapshot, MembershipRow, RoomHead, RoomKeyRow, RoomRow
 from lanchat_server.core.relay.outbound import SendFrames
 from lanchat_server.service.notices import EventNotifier

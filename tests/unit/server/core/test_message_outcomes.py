@@ -11,7 +11,7 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import SUBMIT_MAX
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Kind, submitted_header_untrusted
-from lanchat_server.core import accounts
+from lanchat_server.core.accounts import accounts
 from lanchat_server.core.hub import decisions
 from lanchat_server.core.relay.outbound import pack_frames
 from tests.support.rig import GENERAL, Author

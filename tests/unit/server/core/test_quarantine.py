@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.messages import Kind, Message, decode_header_untrusted
-from lanchat_server.core import quarantine
-from lanchat_server.core.handed_in import PAIRS_MAX, HandedIn, HandedInCount
 from lanchat_server.core.model import Decision, QuarantinedMessage
-from lanchat_server.core.sequencer import BatchOutcome, Submission, Verdict, judged
+from lanchat_server.core.reseeding.handed_in import PAIRS_MAX, HandedIn, HandedInCount
+from lanchat_server.core.sequencing import quarantine
+from lanchat_server.core.sequencing.sequencer import BatchOutcome, Submission, Verdict, judged
 from tests.support.rig import GENERAL, Rig
 
 MALLORY, BORIS = 3, 2

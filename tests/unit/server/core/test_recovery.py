@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
-from lanchat_server.core.recovery import (
+from lanchat_server.core.accounts.recovery import (
     CODE_TRIES,
     after_wrong_try,
     code_hash,

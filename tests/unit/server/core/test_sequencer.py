@@ -7,7 +7,7 @@ from lanchat.protocol.log.messages import Kind, Message
 from lanchat.protocol.log.records import check_head
 from lanchat_server.core.model import Decision
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
-from lanchat_server.core.sequencer import BatchOutcome
+from lanchat_server.core.sequencing.sequencer import BatchOutcome
 from tests.support.memory_store import Fault, MemoryStore
 from tests.support.rig import GENERAL, LOG_ID, LOG_PUBLIC, Rig, check_chain, make_author
 

@@ -17,8 +17,8 @@ from lanchat.protocol.log.statements import (
     members_hash,
     open_statement_untrusted,
 )
-from lanchat_server.core import accounts
-from lanchat_server.core.directory import EPOCH_SHIFT, RoomSubject, UserSubject
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.directory.directory import EPOCH_SHIFT, RoomSubject, UserSubject
 from lanchat_server.core.model import LogState
 from tests.support.rig import GENERAL, LOG_ID, LOG_PUBLIC, Rig
 

@@ -15,7 +15,7 @@ from lanchat.protocol.log.certificates import open_certificate_untrusted
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.log.messages import check_author, decode_header_untrusted
 from lanchat.protocol.log.records import chain_hash, genesis_hash
-from lanchat_server.core.directory import Directory, direct_name
+from lanchat_server.core.directory.directory import Directory, direct_name
 from lanchat_server.maintenance.importing.messages import ImportOptions, MessageImport
 from lanchat_server.maintenance.importing.report import ImportReport, SkipReason
 from lanchat_server.maintenance.importing.tables import OldRow

@@ -14,8 +14,8 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, RoomKind
 from lanchat_server.admin import channel as admin_channel
 from lanchat_server.admin.backups import CLAIMED_FILE, FOLDER, remove_leftovers
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, together
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, together
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.refusals import Refused
 from lanchat_server.maintenance import backup as backup_file

@@ -13,8 +13,8 @@ from lanchat.platform.clock import Clock, wall_ms
 from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol.log.certificates import CERTIFICATE_LIFETIME, open_certificate_untrusted
 from lanchat.protocol.log.keys import public_octets
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import transact
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import transact
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.upkeep import housekeeping

@@ -10,12 +10,12 @@ from mysql.connector.errors import DatabaseError
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from lanchat_server.core.changes import DirectoryChange
+from lanchat_server.core.accounts.changes import DirectoryChange
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import UserRow
 from lanchat_server.core.ports import CommitConflict, CommitFailed, Transaction
-from lanchat_server.core.sequencer import Sequencer
+from lanchat_server.core.sequencing.sequencer import Sequencer
 from lanchat_server.service.work.writer import CONFLICTS_MAX, Writer
 from lanchat_server.store import SqlStore
 from tests.support.fake_log import key_of

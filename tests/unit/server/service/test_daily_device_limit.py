@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log import keys
-from lanchat_server.core import accounts
+from lanchat_server.core.accounts import accounts
 from tests.attacks.guessing import PASSWORD, LoginService, Owner
 
 HOME = "198.51.100.1"

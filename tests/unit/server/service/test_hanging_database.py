@@ -12,9 +12,9 @@ from lanchat.protocol import wire
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.transport import Transport as Way
 from lanchat_server.config import load
-from lanchat_server.core.changes import together
+from lanchat_server.core.accounts.changes import together
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.ports import StoreError
 from lanchat_server.core.relay.fetches import PendingFetches
 from lanchat_server.core.relay.outbound import RecordFetch

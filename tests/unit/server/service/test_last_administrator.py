@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lanchat.protocol.codes import Code, Role
-from lanchat_server.core import accounts
+from lanchat_server.core.accounts import accounts
 from lanchat_server.core.refusals import Refused
 from tests.support.rig import Rig
 

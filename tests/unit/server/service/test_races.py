@@ -10,8 +10,8 @@ from lanchat.platform.entropy import SYSTEM_ENTROPY
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.keys import public_octets
-from lanchat_server.core import accounts
-from lanchat_server.core.changes import DirectoryChange, transact
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.changes import DirectoryChange, transact
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.requests import account, login, rooms

@@ -13,9 +13,9 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.keys import public_octets
 from lanchat.protocol.transport import Transport
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import DirectoryChange, transact
-from lanchat_server.core.deleted_accounts import delete_account
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import DirectoryChange, transact
+from lanchat_server.core.accounts.deleted_accounts import delete_account
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.context import RequestContext

@@ -14,10 +14,10 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role, Setup
 from lanchat.protocol.log import keys
 from lanchat_server.config import load
-from lanchat_server.core import accounts
-from lanchat_server.core.accounts import NewUser
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.first_account import SETUP_RANDOM_OCTETS, SetupCode, is_own_computer
+from lanchat_server.core.accounts import accounts
+from lanchat_server.core.accounts.accounts import NewUser
+from lanchat_server.core.accounts.first_account import SETUP_RANDOM_OCTETS, SetupCode, is_own_computer
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.keys import load_or_create
 from lanchat_server.service.requests import login

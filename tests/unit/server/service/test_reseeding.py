@@ -21,8 +21,8 @@ from lanchat.protocol.log.statements import (
     members_hash,
 )
 from lanchat_server.core.model import LogState, RoomHead
-from lanchat_server.core.reseeding import HOLD, Reseeding
-from lanchat_server.core.restoring import LOST_PASSWORD
+from lanchat_server.core.reseeding.reseeding import HOLD, Reseeding
+from lanchat_server.core.reseeding.restoring import LOST_PASSWORD
 from lanchat_server.service.requests import login, reseeding
 from tests.explorer.harness import GENERAL, MEMBER, OWNER, ROOM, THIRD
 from tests.support.rig import LOG_ID, LOG_KEY, Author, make_author
@@ -153,7 +153,7 @@ def test_non_member_gives_and_learns_nothing(stage: DeletionHarness) -> None:
 
 
 def test_too_much_without_a_head_is_dropped(stage: DeletionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanchat_server.core.reseeding.UNPROVEN_MAX", 500)
+    monkeypatch.setattr("lanchat_server.core.reseeding.reseeding.UNPROVEN_MAX", 500)
     records, head = said(stage, ROOM, "one", "two", "three")
     offer(stage, OWNER, head)
     assert give(stage, OWNER, ROOM, records, None).first == 0

@@ -8,8 +8,8 @@ import pytest
 from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.log.messages import Kind, Message
-from lanchat_server.core import accounts, recovery
-from lanchat_server.core.changes import DirectoryChange
+from lanchat_server.core.accounts import accounts, recovery
+from lanchat_server.core.accounts.changes import DirectoryChange
 from lanchat_server.core.model import Decision
 from lanchat_server.service.requests import account, login, rooms
 from lanchat_server.service.requests.table import administer

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from lanchat.protocol.log.messages import Message
-from lanchat_server.core.sequencer import Submission
+from lanchat_server.core.sequencing.sequencer import Submission
 from lanchat_server.service.work.checking import WORTH_A_THREAD, Checker
 from tests.support.rig import Rig, make_author
 

@@ -8,7 +8,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.limits import STATEMENTS_MAX
 from lanchat.protocol.log.statements import AccountBody, RevocationsBody, RoomBody, open_statement_untrusted
-from lanchat_server.core.directory import RoomSubject, UserSubject
+from lanchat_server.core.directory.directory import RoomSubject, UserSubject
 from lanchat_server.service.requests import people, rooms
 from lanchat_server.service.requests.table import administer
 from tests.explorer.harness import GENERAL, LOUNGE, MEMBER, OWNER, ROOM, password_of

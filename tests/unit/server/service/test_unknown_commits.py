@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.ports import CommitUnknown, StoreError
-from lanchat_server.core.sequencer import Sequencer
+from lanchat_server.core.sequencing.sequencer import Sequencer
 from lanchat_server.service.upkeep import housekeeping
 from lanchat_server.service.wall_clock import ClockWatch
 from lanchat_server.service.work.writer import Writer

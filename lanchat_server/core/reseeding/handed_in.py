@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from lanchat_server.core.directory import Directory
-from lanchat_server.core.sequencer import BatchOutcome
+from lanchat_server.core.directory.directory import Directory
+from lanchat_server.core.sequencing.sequencer import BatchOutcome
 
 # Pairs of people; 200 octets each.
 PAIRS_MAX = 1000

@@ -24,9 +24,9 @@ from lanchat.protocol.log.certificates import (
 from lanchat.protocol.log.records import genesis_hash
 from lanchat.protocol.text.names import inert
 from lanchat.protocol.wire import Enrolment
-from lanchat_server.core import recovery
-from lanchat_server.core.changes import DirectoryChange
-from lanchat_server.core.directory import Directory, direct_name
+from lanchat_server.core.accounts import recovery
+from lanchat_server.core.accounts.changes import DirectoryChange
+from lanchat_server.core.directory.directory import Directory, direct_name
 from lanchat_server.core.model import (
     DeletedRoom,
     DeviceRow,
@@ -66,7 +66,7 @@ def stated(
     rooms: Collection[int] = (),
     devices: Collection[bytes] = (),
 ) -> Callable[[], None]:
-    """`apply` of a change that makes new statements about these (core/statements.py)."""
+    """`apply` of a change that makes new statements about these (core/directory/statements.py)."""
     number = directory.next_number
     tx.number_statements(number, users=users, rooms=rooms, devices=devices)
 

@@ -1,9 +1,9 @@
 """The end of an account, as part of a transaction (as in accounts.py)."""
 
 from lanchat.protocol.codes import Role, RoomKind
-from lanchat_server.core.accounts import remove_member, update_user
-from lanchat_server.core.changes import DirectoryChange, together
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts.accounts import remove_member, update_user
+from lanchat_server.core.accounts.changes import DirectoryChange, together
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import DELETED_HASH
 from lanchat_server.core.ports import Transaction
 

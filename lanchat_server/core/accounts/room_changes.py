@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from lanchat.protocol.codes import Code, HistoryPolicy, RoomKind
-from lanchat_server.core.accounts import stated
-from lanchat_server.core.changes import DirectoryChange
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.accounts.accounts import stated
+from lanchat_server.core.accounts.changes import DirectoryChange
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import RoomRow
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from lanchat.protocol.log.messages import MessageKey
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import RunKey
-from lanchat_server.core.sequencer import Submission
+from lanchat_server.core.sequencing.sequencer import Submission
 
 # The values around a message and its signature.
 SUBMISSION_OCTETS = 1000

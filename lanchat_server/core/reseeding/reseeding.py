@@ -12,7 +12,7 @@ import msgspec
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Header, check_author, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, chain_hash, check_head
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.model import NewRecord, RoomHead, RunKey
 from lanchat_server.core.ports import Transaction
 

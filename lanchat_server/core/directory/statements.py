@@ -24,7 +24,7 @@ from lanchat.protocol.log.statements import (
     issue_statement,
     members_hash,
 )
-from lanchat_server.core.directory import Directory, is_open_to_all
+from lanchat_server.core.directory.directory import Directory, is_open_to_all
 from lanchat_server.core.lists import listed, place_of
 from lanchat_server.core.model import RoomRow, UserRow
 

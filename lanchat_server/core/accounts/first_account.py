@@ -11,7 +11,7 @@ a disabled account counts, so a server never becomes free to take again.
 import hmac
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from lanchat_server.core import recovery
+from lanchat_server.core.accounts import recovery
 
 # 60 bits. An address has 20 tries a minute (core/limits/throttle.py): a hundred thousand of them need 500,000 years.
 SETUP_RANDOM_OCTETS = 8

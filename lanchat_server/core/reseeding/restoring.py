@@ -22,8 +22,8 @@ from lanchat.protocol.log.statements import (
     members_hash,
     open_statement_untrusted,
 )
-from lanchat_server.core.changes import DirectoryChange
-from lanchat_server.core.directory import Directory, direct_name
+from lanchat_server.core.accounts.changes import DirectoryChange
+from lanchat_server.core.directory.directory import Directory, direct_name
 from lanchat_server.core.model import DeviceRow, MembershipRow, RoomHead, RoomRow, UserRow
 from lanchat_server.core.ports import Transaction
 

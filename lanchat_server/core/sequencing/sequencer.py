@@ -9,7 +9,7 @@ kept only when the author's signature holds; otherwise a member could have other
 handing in forgeries under their names first. For the same reason nothing is answered for a forgery but to whoever
 handed it in.
 
-Order within a run: n is taken when n-1 is decided. An early one is handed back to wait (core/intake.py) and comes
+Order within a run: n is taken when n-1 is decided. An early one is handed back to wait (intake.py) and comes
 again with `force` when nobody brought its predecessor in time: then it is taken and the gap stays. A late predecessor
 is still stored, after its successors: losing it would be worse.
 """
@@ -27,7 +27,7 @@ from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
 from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, sign_head
 from lanchat_server.core.config import CoreConfig
-from lanchat_server.core.directory import Directory
+from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.limits import usage
 from lanchat_server.core.limits.meter import Meter, QuotaShortage, QuotaWarning
 from lanchat_server.core.model import (
@@ -42,7 +42,7 @@ from lanchat_server.core.model import (
     UserRow,
 )
 from lanchat_server.core.ports import Store, Transaction
-from lanchat_server.core.quarantine import SHUT_OUT, QuarantineRoom
+from lanchat_server.core.sequencing.quarantine import SHUT_OUT, QuarantineRoom
 
 # Answers that are not decisions: nobody has shown that the message is its author's.
 FORGERIES = frozenset((Code.UNKNOWN_DEVICE, Code.BAD_SIGNATURE))

@@ -1,0 +1,1 @@
+"""Users, devices, rooms and members in memory, and what is derived from them: statements, differences."""

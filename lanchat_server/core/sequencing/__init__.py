@@ -1,0 +1,1 @@
+"""From the queue of submitted messages to their place in the log, or to the quarantine."""
