@@ -1,4 +1,4 @@
-"""The licences of the program and of the libraries in it.
+"""The licences of the program, of the data that it carries, and of the libraries in it.
 
 A frozen program has them in a folder `licences`, which is written when it is made (packaging/pyinstaller/licences.py):
 `index.json`, a list of `{"name", "version", "licence", "files"}`, and the files. Elsewhere they are read from the
@@ -19,6 +19,13 @@ _DISTRIBUTION = "lanchat"
 _FOLDER = Path(__file__).parents[2] / "licences"
 _CHECKOUT = Path(__file__).parents[2]
 _OWN_FILES = ("LICENSE", "NOTICE")
+_TERMS = Path(__file__).with_name("terms")
+# Data of other projects in the package: name, version, licence, the file below `terms` with its text.
+_DATA = (
+    ("Noto Emoji", "16.0.0", "Apache-2.0", "noto-emoji.txt"),
+    ("emoji-datasource-google", "16.0.0", "MIT", "emoji-datasource.txt"),
+    ("Unicode CLDR", "48", "Unicode-3.0", "unicode-cldr.txt"),
+)
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _TEXT = re.compile(r"(licen[cs]e|copying|notice|authors)", re.IGNORECASE)
 _CLASSIFIER = "License :: OSI Approved :: "
@@ -86,12 +93,12 @@ def _installed() -> list[LicenceNotice]:
     try:
         own = distribution(_DISTRIBUTION)
     except PackageNotFoundError:  # run from a checkout that was not installed
-        return [own_notice(_CHECKOUT, "")]
+        return [own_notice(_CHECKOUT, ""), *data_notices()]
     found = {_normal(own.name): own}
     _collect(own, found)
     del found[_normal(own.name)]
     others = sorted(found.values(), key=lambda each: _normal(each.name))
-    return [own_notice(_CHECKOUT, own.version, own), *map(notice_of, others)]
+    return [own_notice(_CHECKOUT, own.version, own), *data_notices(), *map(notice_of, others)]
 
 
 def own_notice(root: Path, version: str, own: Distribution | None = None) -> LicenceNotice:
@@ -101,6 +108,14 @@ def own_notice(root: Path, version: str, own: Distribution | None = None) -> Lic
     if not texts and own is not None:
         texts = dict(_texts(own))
     return LicenceNotice(PROGRAM, version, "MIT", texts)
+
+
+def data_notices() -> list[LicenceNotice]:
+    """Of the data of other projects that the programs carry: pictures and names of emoji. Raises OSError."""
+    return [
+        LicenceNotice(name, version, licence, {file: (_TERMS / file).read_text(encoding="utf-8")})
+        for name, version, licence, file in _DATA
+    ]
 
 
 def notice_of(part: Distribution) -> LicenceNotice:

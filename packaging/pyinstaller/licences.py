@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lanchat import __version__
-from lanchat.about.licences import LicenceNotice, notice_of, own_notice, write_index
+from lanchat.about.licences import LicenceNotice, data_notices, notice_of, own_notice, write_index
 
 _DOCUMENTS = Path("/usr/share/doc")
 # Its boot loader is in every program.
@@ -46,7 +46,7 @@ def gather(entries: Iterable[Any], ours: tuple[Path, Path]) -> dict[str, str]:
     found |= {notice.name.lower(): notice for notice in map(_package_notice, _packages(system))}
     found[_BUILDER] = notice_of(next(each for each in distributions() if each.name.lower() == _BUILDER))
     others = [notice for _name, notice in sorted(found.items())]
-    return write_index([own_notice(ours[0], __version__), _python_notice(), *others])
+    return write_index([own_notice(ours[0], __version__), *data_notices(), _python_notice(), *others])
 
 
 def _owners() -> dict[Path, Distribution]:

@@ -131,7 +131,7 @@ def _licences(place: Place, program: str) -> str:
     without = [notice["name"] for notice in notices if not (notice["text"].strip() and notice["licence"])]
     assert not without, f"no text for {without}"
     names = {notice["name"].lower() for notice in notices}
-    assert {"lan chat", "python", "cryptography", "pillow"} <= names, sorted(names)
+    assert {"lan chat", "noto emoji", "unicode cldr", "python", "cryptography", "pillow"} <= names, sorted(names)
     return f"{len(notices)} parts, each with its text"
 
 

@@ -1,5 +1,5 @@
 """The bill of materials of a release, as CycloneDX 1.6 in JSON: everything that packaging/locks/runtime.txt pins, with
-hashes, licences and what needs what.
+hashes, licences and what needs what; and the data of other projects that the package carries.
 
     SOURCE_DATE_EPOCH=SECONDS sbom.py FILE
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lanchat import __version__
-from lanchat.about.licences import notice_of
+from lanchat.about.licences import data_notices, notice_of
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "packaging" / "locks" / "runtime.txt"
@@ -79,12 +79,27 @@ def component(pin: Pin) -> dict[str, Any]:
     return found | ({"licenses": licences(pin.name)} if licences(pin.name) else {})
 
 
+def data() -> list[dict[str, Any]]:
+    """The data of other projects that the package carries."""
+    return [
+        {
+            "type": "data",
+            "bom-ref": f"data:{notice.name.replace(' ', '-')}@{notice.version}",
+            "name": notice.name,
+            "version": notice.version,
+            "licenses": [{"license": {"id": notice.licence}}],
+        }
+        for notice in data_notices()
+    ]
+
+
 def document(lock: str, moment: int) -> dict[str, Any]:
     """The whole document. `moment`: its time in seconds since 1970; the same lock, version and moment give the same
     document."""
-    found = pins(lock)
+    found, carried = pins(lock), data()
     own = f"pkg:pypi/{PROGRAM}@{__version__}"
     dependencies: dict[str, list[str]] = {ref: [] for ref in (own, *(pin.purl for pin in found))}
+    dependencies[own] += [each["bom-ref"] for each in carried]
     refs = {PROGRAM: [own]} | {pin.name: [one.purl for one in found if one.name == pin.name] for pin in found}
     for pin in found:
         for needer in pin.needed_by:
@@ -106,7 +121,7 @@ def document(lock: str, moment: int) -> dict[str, Any]:
                 "licenses": [{"expression": "MIT"}],
             },
         },
-        "components": [component(pin) for pin in found],
+        "components": [*(component(pin) for pin in found), *carried],
         "dependencies": [{"ref": ref, "dependsOn": sorted(set(needs))} for ref, needs in dependencies.items()],
     }
 

@@ -14,6 +14,7 @@ from lanchat.checks.network import CHECK_SERVICE
 from lanchat.protocol.datagram.beacon import SERVICE_TYPE
 from tests.support.procs import ROOT
 
+DATA = ["Noto Emoji", "emoji-datasource-google", "Unicode CLDR"]
 LICENCES = runpy.run_path(str(ROOT / "packaging" / "pyinstaller" / "licences.py"))
 
 
@@ -36,7 +37,7 @@ def file_of(name: str, suffix: str = ".py") -> Path:
 def test_each_distribution_is_listed_once_with_its_text(gather: Any, tmp_path: Path) -> None:
     made = gather([entry(file_of("ifaddr")), entry(file_of("zeroconf")), entry(file_of("zeroconf"))], (ROOT, tmp_path))
     index = json.loads(made["index.json"])
-    assert [each["name"] for each in index] == ["LAN Chat", "Python", "ifaddr", "msgspec", "zeroconf"]
+    assert [each["name"] for each in index] == ["LAN Chat", *DATA, "Python", "ifaddr", "msgspec", "zeroconf"]
     for each in index:
         assert each["files"], each
         assert all(made[file].strip() for file in each["files"])
@@ -47,7 +48,7 @@ def test_own_and_pythons_files_need_no_further_licence(gather: Any, tmp_path: Pa
     (tmp_path / "base_library.zip").write_bytes(b"")
     ours = [ROOT / "lanchat" / "__init__.py", json.__file__, tmp_path / "base_library.zip", "", "-"]
     made = gather([entry(path) for path in ours], (ROOT, tmp_path))
-    assert [each["name"] for each in json.loads(made["index.json"])] == ["LAN Chat", "Python", "msgspec"]
+    assert [each["name"] for each in json.loads(made["index.json"])] == ["LAN Chat", *DATA, "Python", "msgspec"]
 
 
 def test_file_of_unknown_origin_ends_the_build(gather: Any, tmp_path: Path) -> None:

@@ -94,13 +94,19 @@ def bill() -> dict[str, Any]:
 def test_bill_lists_every_library_with_all_hashes(bill: dict[str, Any]) -> None:
     lock = (ROOT / "packaging/locks/runtime.txt").read_text(encoding="utf-8")
     pinned = re.findall(r"(?m)^([a-z0-9-]+)==([^\s;\\]+)", lock)
-    assert [(each["name"], each["version"]) for each in bill["components"]] == pinned
-    hashes = [each["content"] for component in bill["components"] for each in component["hashes"]]
+    libraries = [each for each in bill["components"] if each["type"] == "library"]
+    assert [(each["name"], each["version"]) for each in libraries] == pinned
+    hashes = [each["content"] for library in libraries for each in library["hashes"]]
     assert hashes == re.findall(r"sha256:([0-9a-f]{64})", lock)
 
 
 def test_bill_names_a_licence_of_each_library(bill: dict[str, Any]) -> None:
     assert [each["name"] for each in bill["components"] if not each.get("licenses")] == []
+
+
+def test_bill_lists_the_data_of_other_projects(bill: dict[str, Any]) -> None:
+    data = [each["name"] for each in bill["components"] if each["type"] == "data"]
+    assert data == ["Noto Emoji", "emoji-datasource-google", "Unicode CLDR"]
 
 
 def test_bill_says_what_needs_what(bill: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lanchat import __version__
 from lanchat.about import licences
-from lanchat.about.licences import LicenceNotice, licence_notices, write_index
+from lanchat.about.licences import LicenceNotice, data_notices, licence_notices, write_index
 from lanchat.cli.main import run
 from lanchat_server.cli.main import run as run_server
 
@@ -31,6 +31,16 @@ def test_installed_libraries_have_licences_and_texts() -> None:
     names = {notice.name.lower().replace("_", "-") for notice in notices}
     assert {"alembic", "cryptography", "mysql-connector-python", "pillow", "zeroconf"} <= names
     assert [notice.name for notice in notices if not notice.licence or not notice.text.strip()] == []
+
+
+def test_data_of_other_projects_have_their_whole_texts() -> None:
+    texts = {notice.name: notice.text for notice in licence_notices()}
+    assert "END OF TERMS AND CONDITIONS" in texts["Noto Emoji"]
+    assert "Cal Henderson" in texts["emoji-datasource-google"]
+    assert "2004-2026 Unicode, Inc." in texts["Unicode CLDR"]
+    notice = (licences._CHECKOUT / "NOTICE").read_text(encoding="utf-8")
+    listed = notice.partition("Data in the programs\n")[2].partition("\n\n")[0]
+    assert [f"{each.name} {each.version}" in listed for each in data_notices()] == [True] * 3
 
 
 def test_tools_of_development_are_not_among_them() -> None:
