@@ -17,6 +17,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
 
 from lanchat import __version__
 
@@ -140,6 +142,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=300)
         made += sorted(folder.iterdir())
     return made
+
+
+@pytest.mark.parametrize("builder", [SdistBuilder, WheelBuilder])
+def test_build_does_not_look_into_what_builds_keep(builder: type[SdistBuilder | WheelBuilder]) -> None:
+    config = builder(str(ROOT)).config
+    assert [config.directory_is_excluded(name, "") for name in (".cache", "dist", "build")] == [True] * 3
 
 
 def test_two_builds_give_the_same_packages(built: list[Path]) -> None:
