@@ -36,7 +36,15 @@ def _view(context: AdminContext, user: UserRow) -> wire.AccountDetails:
 
 
 def _result(context: AdminContext, user: int) -> wire.AccountResult:
-    return wire.AccountResult(_view(context, context.directory.users[user]))
+    """Of an account that was changed. When the right ended between the commit and this, what everybody may see."""
+    known = context.directory.users[user]
+    if context.actor.role < context.role:
+        return wire.AccountResult(_public_view(known))
+    return wire.AccountResult(_view(context, known))
+
+
+def _public_view(user: UserRow) -> wire.AccountDetails:
+    return wire.AccountDetails(user.id, user.name, user.display_name, "", user.role, user.disabled, 0, 0, 0)
 
 
 async def find_account(context: AdminContext, request: wire.FindAccount) -> wire.AccountResult:

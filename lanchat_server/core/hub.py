@@ -237,9 +237,9 @@ class ServerCore:
         session.messages.spend()
         self._total_rate.spend()
         # A deletion does not wait for those before it that wait for room.
-        self._intake.put(
-            Submission(session.id, message, header, own=own, force=lack is not None, fault=fault, by=session.user)
-        )
+        force = lack is not None
+        by, by_device = session.user, session.device
+        self._intake.put(Submission(session.id, message, header, own, force, fault=fault, by=by, by_device=by_device))
         return None
 
     def _advance_cursors(self, session: Session, cursors: list[wire.Cursor], now: float) -> None:

@@ -274,6 +274,8 @@ def _may_have(db: Db, user: int, operation: Any, result: Any) -> bool:
         return all(_may_see(db, user, statement) for statement in result.statements)
     if isinstance(result, wire.Subscribed):
         return all(member(db, user, one.room) for one in (*result.heads, *result.keys))
+    if isinstance(result, wire.AccountResult) and _is_public(result.account):
+        return True
     if isinstance(result, (wire.StatusReport, *get_args(wire.AdministratorResult))):
         return has_role(db, user, Role.ADMINISTRATOR)
     if isinstance(result, wire.DeviceList):
@@ -285,6 +287,11 @@ def _may_have(db: Db, user: int, operation: Any, result: Any) -> bool:
     if isinstance(result, wire.Profile):
         return result.user.id == user
     return True
+
+
+def _is_public(account: wire.AccountDetails) -> bool:
+    """Whether it shows what everybody may see of an account, and nothing else."""
+    return not (account.email or account.created_ms or account.last_seen_ms or account.devices)
 
 
 def _in_force(db: Db, peers: list[wire.Peer]) -> bool:

@@ -59,8 +59,8 @@ class Verdict(enum.Enum):
 class Submission(msgspec.Struct, eq=False):
     """A message that a session handed in. `own`: it is the author's own. `force`: its predecessor was waited for long
     enough. `genuine`: whether its author signed it, once that was looked at. `fault`: why it can only be refused, its
-    header being malformed. `run` follows from the header. `by`: the user of the session. `verdict`: an administrator
-    takes it out of the quarantine."""
+    header being malformed. `run` follows from the header. `by` and `by_device`: of the session. `verdict`: an
+    administrator takes it out of the quarantine."""
 
     session: int
     message: Message
@@ -71,6 +71,7 @@ class Submission(msgspec.Struct, eq=False):
     fault: Code | None = None
     run: RunKey = RunKey(0, b"", 0)
     by: int = 0
+    by_device: bytes = b""
     verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
@@ -250,6 +251,7 @@ class _Draft:
             self._quarantine = QuarantineRoom(self._tx.quarantine_sizes())
 
     def _is_shut_out(self, device: bytes) -> bool:
+        """Whether the device or its account lost its right; False for those that are not known."""
         known = self._directory.devices.get(device)
         return known is not None and (bool(known.revoked_ms) or self._directory.users[known.user].disabled)
 
@@ -301,7 +303,7 @@ class _Draft:
 
     def _quarantined(self, submission: Submission, author: UserRow) -> bool:
         """Whether it is answered, and no decision: somebody else handed it in, its author is shut out, and it could be
-        stored otherwise. Where there is no room, nothing is kept."""
+        stored otherwise. Nothing is kept where there is no room, or when who handed it in is shut out, too."""
         header = submission.header
         if submission.own or submission.verdict is not None or submission.fault is not None:
             return False
@@ -314,6 +316,8 @@ class _Draft:
             return False
         self._outcome.decided.append((submission, Decision(0, code)))
         kept = QuarantinedMessage(submission.message, header, author.id, submission.by, self._now_ms)
+        if self._is_shut_out(submission.by_device):
+            return True
         if header.key not in self._in_quarantine and self._quarantine.take(kept):
             self._in_quarantine.add(header.key)
             self._outcome.quarantined.append(kept)

@@ -96,6 +96,8 @@ def test_nothing_is_committed_or_sent_after_the_demotion(request_: Any) -> None:
     first = [result for result, demoted in came if not demoted]
     assert first
     assert not any(isinstance(result, Code) for result in first), "the request works for an administrator"
+    for result in (result for result, demoted in came if demoted and isinstance(result, wire.AccountResult)):
+        assert (result.account.email, result.account.created_ms, result.account.devices) == ("", 0, 0)
     refused = [result for result, demoted in came if demoted and isinstance(result, Code)]
     assert refused
     assert set(refused) <= {Code.NOT_ALLOWED, Code.NOT_FOUND}

@@ -57,6 +57,16 @@ def test_messages_of_shut_out_authors_wait_in_any_order(end: Callable[[Rig], Non
     assert [row.message.body for row in waiting(rig)] == [b"one", b"two", b"three"]
 
 
+@pytest.mark.parametrize("end", [revoke, disable])
+def test_nothing_is_kept_of_what_a_revoked_device_hands_in(end: Callable[[Rig], None]) -> None:
+    rig = Rig()
+    message = handed_in(rig.authors[MALLORY].message("of the same account's other device"), MALLORY)
+    message.by_device = rig.authors[MALLORY].device
+    end(rig)
+    outcome = commit(rig, message)
+    assert (len(codes(outcome)), waiting(rig)) == (1, [])
+
+
 def test_taken_messages_get_numbers_and_dropped_ones_are_refused_for_good() -> None:
     rig = Rig()
     messages = [rig.authors[MALLORY].message(text) for text in ("one", "two", "three")]
