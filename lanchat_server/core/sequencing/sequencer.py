@@ -316,9 +316,8 @@ class _Draft:
             return False
         self._outcome.decided.append((submission, Decision(0, code)))
         kept = QuarantinedMessage(submission.message, header, author.id, submission.by, self._now_ms)
-        if self._is_shut_out(submission.by_device):
-            return True
-        if header.key not in self._in_quarantine and self._quarantine.take(kept):
+        fresh = header.key not in self._in_quarantine and not self._is_shut_out(submission.by_device)
+        if fresh and self._quarantine.take(kept):
             self._in_quarantine.add(header.key)
             self._outcome.quarantined.append(kept)
         return True
