@@ -4,6 +4,7 @@
 * A test leaves no thread behind that would keep the program from ending, a file's tests none of their own that would
   take time from the tests after them.
 * Nobody is on the network but the tests of the same worker (support/own_network.py).
+* Temporary folders are in memory where there is enough of it (support/memory_folder.py).
 * The same examples in every run: hypothesis draws from fixed seeds and keeps no memory of earlier failures
   (`HYPOTHESIS_PROFILE=explore` searches with new ones).
 * A tool that is not installed skips the tests that need it; with `LANCHAT_TEST_ALL` set (as `make test` does)
@@ -26,6 +27,7 @@ import pytest
 from lanchat.i18n import language, set_language
 from tests.support.leaks import Listener, guard, recording
 from tests.support.mariadb import MariaDB, mariadb_available
+from tests.support.memory_folder import use_memory_folder
 from tests.support.own_network import leave_for_own_network
 from tests.support.waiting import patient
 from tests.support.warm_start import WarmPopen, available
@@ -44,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A script's background job is started so, and what it starts would be too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    use_memory_folder()  # workers find it in their environment
     if not config.getoption("numprocesses", None):  # one that only hands out tests to workers runs none itself
         leave_for_own_network()
 
@@ -61,9 +64,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each processor: tests mostly wait for the processes that they start. Each may start a database and a
+    """Three for each processor: tests mostly wait for the processes that they start. Each may start a database and a
     screen."""
-    return min(8, 2 * (os.cpu_count() or 1))
+    return min(8, 3 * (os.cpu_count() or 1))
 
 
 @pytest.hookimpl(optionalhook=True)
