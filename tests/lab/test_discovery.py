@@ -216,7 +216,11 @@ def assert_nothing_leaks(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await work()  # loads what is loaded once
         before = descriptors()
         await work()
-        assert descriptors() == before
+        # A busy computer closes the last ones a little later.
+        deadline = time.monotonic() + patient(2.0)
+        while descriptors() > before and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        assert descriptors() <= before
 
     threads = set(threading.enumerate())
     asyncio.run(measured())

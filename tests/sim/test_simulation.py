@@ -17,10 +17,10 @@ from tests.sim.running import Tally, repeat, run_seed, run_seeds
 from tests.sim.world import PEERS_FROM
 
 # Seeds that every run tries; `python -m tests.sim 0 2000` and `make soak` try more.
-SEEDS = 500
+SEEDS = 200
 CHUNKS = 10
-# Beyond them: events that happen in less than one of so many seeds.
-RARE_SEEDS = (2057,)
+# Beyond them: events, refusals and endings that happen in hardly one of so many seeds, or in none of them.
+RARE_SEEDS = (244, 259, 266, 272, 335, 405, 450, 2057)
 PEER_SEEDS = 30
 # Each failed once.
 # fmt: off
@@ -69,7 +69,7 @@ def _check_coverage(chunk: int, tally: Tally, counted: Path) -> None:
         together: Counter[str] = Counter()
         for file in parts:
             together.update(json.loads(file.read_text()))
-        assert not missing(together), f"never happened in {SEEDS} seeds: {missing(together)}"
+        assert not missing(together), f"never happened in {SEEDS} seeds and the rare ones: {missing(together)}"
 
 
 @pytest.mark.parametrize("seed", REGRESSIONS)

@@ -211,11 +211,11 @@ def test_port_in_use_is_reported_and_start_can_be_retried(open_window: Open) -> 
         port = other.getsockname()[1]
         window = open_window(port=port)
         window.wait_for_button("Try again")
-        facts = window.wait(lambda now: any(str(port) in label for label in now["labels"]), "the reason")
+        window.wait(lambda now: any(str(port) in label for label in now["labels"]), "the reason")
+        facts = window.wait(lambda now: now["entries"] == [""], "no invitation, only the filter of the log")
         assert "Not running" in facts["labels"]
         assert not any("\n" in label for label in facts["labels"])
         assert not facts["people"]
-        assert facts["entries"] == [""], "no invitation, only the filter of the log"
     window.press(2)
     window.wait(is_running, "the server runs")
 
