@@ -53,6 +53,7 @@ from lanchat.ui.model.engine import (
 from lanchat.ui.model.entry import LoginFlow
 from lanchat.ui.model.entry_model import LaunchOptions, LoginModel, WindowPage
 from lanchat.ui.model.parts import WindowPart
+from lanchat.ui.model.state_words import state_line
 from lanchat.ui.pages import registry
 from lanchat.ui.settings.memory import WindowSettings
 from lanchat.ui.settings.placement import Placement
@@ -274,7 +275,7 @@ class Window:
             and event.state is LinkState.REFUSED
             and self._entry.page is WindowPage.CHAT
         ):
-            self._flow.lost(details_text(event.reason) or words.state_line(event, ""))
+            self._flow.lost(details_text(event.reason) or state_line(event, ""))
         return part
 
     def _logged_out(self) -> None:

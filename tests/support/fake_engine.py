@@ -8,7 +8,7 @@ in the conversation itself: a text that begins with `!` is an order to the fake,
     !carry bob Hello          bob's message comes without the server: it is not stored
     !handin / !withdraw       all of these are stored / the last one never will be
     !refuse                   the next message is refused
-    !state away               the link has this state
+    !state away NO_ANSWER     the link has this state, for this reason (which may be left out)
     !archive                  this room is archived
     !receipts                 everybody has received and read everything in this room
     !revoke                   the server ends this log-in
@@ -45,6 +45,7 @@ from lanchat.app.api import (
     Trust,
 )
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
+from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
 from tests.support.problem_details import details_of
 
@@ -474,7 +475,7 @@ class FakeEngine:
             case "refuse":
                 self._refuse_next = True
             case "state":
-                self.emit(StateChanged(LinkState(rest[0]), peers=2, retry_in=4.0))
+                self.emit(StateChanged(LinkState(rest[0]), _reason(*rest[1:]), peers=2, retry_in=4.0))
             case "archive":
                 self.emit(api.RoomUpdated(self.world.renewed(room, archived=True)))
             case "receipts":
@@ -564,6 +565,13 @@ class FakeEngine:
 
     def _do_SetProfile(self, command: api.SetProfileCommand) -> None:
         return None
+
+
+def _reason(name: str = "") -> ProblemDetails | None:
+    """Details without values, by the name of a problem or of a code."""
+    if not name:
+        return None
+    return ProblemDetails.of(Code[name] if name in Code.__members__ else Problem[name])
 
 
 def _name(command: api.Command[Any]) -> str:

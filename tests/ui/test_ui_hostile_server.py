@@ -9,7 +9,7 @@ import pytest
 from tests.attacks.hostile import SCENARIOS
 from tests.attacks.test_hostile_server_cli import HostileServerThread
 from tests.support.waiting import wait_until
-from tests.ui.test_ui_real_server import WIDE, open_window
+from tests.ui.test_ui_real_server import open_window
 
 pytestmark = pytest.mark.display
 
@@ -37,7 +37,7 @@ def test_window_stays_responsive_and_recovers(
     (scenario,) = (scenario for scenario in SCENARIOS if scenario.name == name)
     folder = host.copy(tmp_path)
     host.set_script(None)
-    with open_window(display, folder, geometry=WIDE) as window:
+    with open_window(display, folder) as window:
         window.see("Everything is up to date", timeout=15)
         window.click("room1")
         window.see("before", "item", timeout=15)

@@ -4,10 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from lanchat import i18n
+from lanchat.app.api import LinkState, StateChanged
+from lanchat.app.command_errors import REASONS
+from lanchat.protocol.codes import Code
+from lanchat.protocol.problems import Problem, ProblemDetails
+from lanchat.ui.model.state_words import state_lines
 from tests.support.ui_window import UiWindow, fake_window
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.display
+
+SMALLEST = "520x560+0+0"
 
 
 def open_window(display: str, folder: Path, language: str, text_size: int = 0, **scenario: object) -> UiWindow:
@@ -66,17 +74,44 @@ def test_long_room_titles_end_with_an_ellipsis(display: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("language", "archived", "forked"),
     [
-        ("en", "Archived: read only", "Cannot write here now"),
-        ("ru", "Архив: только чтение", "Сейчас писать нельзя"),
+        ("en", "Read only", "Writing is off"),
+        ("ru", "Только чтение", "Писать нельзя"),
     ],
 )
-def test_reason_not_to_write_is_shown_whole_in_half_a_screen(
+def test_reason_not_to_write_is_shown_whole_in_the_smallest_window(
     display: str, tmp_path: Path, language: str, archived: str, forked: str
 ) -> None:
     (tmp_path / "settings.toml").write_text(f'language = "{language}"\n')
-    with fake_window(display, tmp_path, geometry="630x700+0+0") as window:
+    with fake_window(display, tmp_path, geometry=SMALLEST) as window:
         window.send("!archive")
         window.see(archived, "Label")
         window.click("random", "item")
+        window.see("random — LAN Chat")
         window.send("!state forked")
         window.see(forked, "Label")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_state_line_shows_each_reason_in_the_smallest_window(display: str, tmp_path: Path, language: str) -> None:
+    (tmp_path / "settings.toml").write_text(f'language = "{language}"\n')
+    codes = (Code.BAD_REQUEST, Code.VERSION, Code.DISK_FULL, Code.LOG_FULL, Code.TOO_MANY_SESSIONS, Code.UNAVAILABLE)
+    with fake_window(display, tmp_path, geometry=SMALLEST) as window:
+        for reason in (*REASONS.values(), *codes, None):
+            shown = {line for line in lines_in(language, reason) if not line.endswith("sent.")}
+            window.send(f"!state away {reason.name if reason else ''}".strip())
+            wait_until(lambda shown=shown: state_line(window) in shown, 8, f"{shown} is shown")
+
+
+def lines_in(language: str, reason: Problem | Code | None) -> tuple[str, ...]:
+    """What the state line may say with a reason."""
+    before = i18n.language()
+    i18n.set_language(language)
+    details = ProblemDetails.of(reason) if reason else None
+    lines = state_lines(StateChanged(LinkState.AWAY, details, peers=2, retry_in=4.0), "Office")
+    i18n.set_language(before)
+    return lines
+
+
+def state_line(window: UiWindow) -> str:
+    """The line at the bottom."""
+    return max(window.probe.seen("TLabel"), key=lambda seen: seen.y).text

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.display
 
 PASSWORD = "long enough"
 LEFT, RIGHT = "630x700+0+0", "630x700+640+0"
-WIDE = "1270x700+0+0"  # the state line is shown to its end
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.attacks.hostile import SCENARIOS, Scenario
 from tests.attacks.test_hostile_server_cli import HostileServerThread
 from tests.support.ui_window import UiWindow
 from tests.support.waiting import wait_until
-from tests.ui.test_ui_real_server import WIDE, open_window
+from tests.ui.test_ui_real_server import open_window
 
 pytestmark = pytest.mark.display
 
@@ -27,7 +27,7 @@ WORDS = {
     },
     "cut after each log-in": {"en": "The connection was lost", "ru": "Соединение потеряно"},
 }
-NEXT_TRY = re.compile(r"(?:Next try in|Следующая попытка через) (\d+)")
+NEXT_TRY = re.compile(r"(?:Next try in|Повтор через) (\d+)")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_window_backs_off_and_shows_the_reason(
     (folder / "settings.toml").write_text(f'language = "{language}"\ntheme = "{theme}"\n')
     host.set_script(None)
     live = "Everything is up to date" if language == "en" else "Всё получено"
-    with open_window(display, folder, geometry=WIDE) as window:
+    with open_window(display, folder) as window:
         window.see(live, timeout=15)
         window.click("room1")
         window.see("before", "item", timeout=15)

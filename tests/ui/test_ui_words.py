@@ -12,6 +12,7 @@ from lanchat.ui.kit.canvas.pictures import REACTIONS
 from lanchat.ui.menus.keys import KEYS, help_lines, sequence
 from lanchat.ui.menus.menus import reaction_name
 from lanchat.ui.model import words
+from lanchat.ui.model.state_words import state_line, state_lines
 from tests.support.problem_details import details_of
 from tests.support.ui_kit import line
 
@@ -26,23 +27,28 @@ def language(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
 
 
 def test_every_state_has_a_distinct_text(language: str) -> None:
-    texts = [words.state_line(StateChanged(state), "Office") for state in LinkState]
+    texts = [state_line(StateChanged(state), "Office") for state in LinkState]
     assert len(set(texts)) == len(LinkState)
     assert all(len(text) > 15 for text in texts)
 
 
 def test_away_state_shows_reason_peers_and_next_try() -> None:
-    text = words.state_line(StateChanged(LinkState.AWAY, details_of("No answer"), peers=2, retry_in=4.4), "Office")
-    assert text.startswith("Office cannot be reached.")
-    assert "No answer." in text
-    assert "2 colleagues" in text
-    assert text.endswith("Next try in 4 s.")
+    text = state_line(StateChanged(LinkState.AWAY, details_of("No answer"), peers=2, retry_in=4.4), "Office")
+    assert text == (
+        "Office cannot be reached. No answer. Next try in 4 s. 2 colleagues can be reached directly. "
+        "What you write is kept and sent when it is back."
+    )
+
+
+def test_narrow_state_line_keeps_the_reason() -> None:
+    lines = state_lines(StateChanged(LinkState.AWAY, details_of("No answer"), peers=2, retry_in=4.4), "Office")
+    assert list(lines) == sorted(lines, key=len, reverse=True)
+    assert all("No answer." in text for text in lines)
+    assert lines[-2:] == ("No answer. Next try in 4 s.", "No answer.")
 
 
 def test_connecting_after_a_failure_shows_unreachable() -> None:
-    assert "cannot be reached" in words.state_line(
-        StateChanged(LinkState.CONNECTING, details_of("No answer")), "Office"
-    )
+    assert "cannot be reached" in state_line(StateChanged(LinkState.CONNECTING, details_of("No answer")), "Office")
 
 
 def test_every_message_refusal_has_a_distinct_text(language: str) -> None:

@@ -238,17 +238,18 @@ class Composer:
         self._show_banner()
         self._changed()
 
-    def _hint(self) -> str:
+    def _hint(self) -> tuple[str, ...]:
+        """What the empty field says, in fewer words where it is narrow."""
         model = self._chat.model
         if model.archived:
-            return _("Archived: read only")
+            return _("Archived: read only"), _("Read only")
         if not model.can_write():
-            return _("Cannot write here now")
+            return _("Cannot write here now"), _("Writing is off")
         if model.room is None:
-            return _("No room is open")
+            return (_("No room is open"),)
         if model.room.kind is RoomKind.DIRECT:
-            return _("Write a message")
-        return _("Message to {room}").format(room=glyphs.one_line(words.room_title(model.room), 60))
+            return (_("Write a message"),)
+        return (_("Message to {room}").format(room=glyphs.one_line(words.room_title(model.room), 60)),)
 
     def _show_banner(self) -> None:
         draft = self._chat.model.draft

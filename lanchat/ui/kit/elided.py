@@ -1,6 +1,7 @@
 """A label in one line that ends with an ellipsis where its text has no room; the mouse on it shows all of it."""
 
 import tkinter as tk
+from collections.abc import Callable, Sequence
 
 from lanchat.ui.kit import tooltip
 from lanchat.ui.kit.canvas import glyphs
@@ -13,11 +14,15 @@ from lanchat.ui.kit.toolkit import Toolkit
 _MARGIN = 2
 
 
-def fitted(tools: Toolkit, font: Font, text: str, widget: tk.Misc, beside: int) -> str:
-    """The text as it has room in a widget that uses `beside` pixels for something else; all of it before the widget has
-    a width."""
+def fitted(tools: Toolkit, font: Font, texts: Sequence[str], widget: tk.Misc, beside: int) -> str:
+    """The first of the texts, the longest one, that has room in a widget which uses `beside` pixels for something
+    else, or the beginning of the last; the first one before the widget has a width."""
     width = widget.winfo_width() - beside
-    return elide(text, width, lambda part: tools.kit.measure(font, part)) if widget.winfo_ismapped() else text
+    return _longest(texts, width, lambda part: tools.kit.measure(font, part)) if widget.winfo_ismapped() else texts[0]
+
+
+def _longest(texts: Sequence[str], width: int, measure: Callable[[str], int]) -> str:
+    return next((text for text in texts if measure(text) <= width), "") or elide(texts[-1], width, measure)
 
 
 class ElidedLabel:
@@ -44,8 +49,7 @@ class ElidedLabel:
         width = self.label.winfo_width() - _MARGIN
         shown = self._texts[0]
         if self.label.winfo_ismapped():
-            fitting = (text for text in self._texts if self._measure(self._font, text) <= width)
-            shown = next(fitting, "") or elide(self._texts[-1], width, lambda part: self._measure(self._font, part))
+            shown = _longest(self._texts, width, lambda part: self._measure(self._font, part))
         if shown != str(self.label.cget("text")):
             self.label.configure(text=shown)
 

@@ -73,7 +73,7 @@ class Sidebar:
         self._search.frame.configure(style=ControlStyle.SIDE.value)
         self._search.frame.pack(side="left", fill="x", expand=True)
         entry = self._search.entry
-        self._placeholder = Placeholder(tools, entry, 11, lambda: _("Find a room or person"))
+        self._placeholder = Placeholder(tools, entry, 11, lambda: (_("Find a room or person"),))
         self._search.on_change(self._filter)
         entry.bind("<Escape>", lambda event: self.clear())
         self._search.on_key("<Down>", self._go_to_list)

@@ -3,9 +3,10 @@
 import datetime
 import time
 
-from lanchat.app.api import Line, LinkState, Person, RoomView, StateChanged
+from lanchat.app.api import Line, Person, RoomView
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
+from lanchat.ui.model.state_words import sentence
 from lanchat.ui.model.today import local
 from lanchat.wording.problems import details_text
 
@@ -13,55 +14,6 @@ from lanchat.wording.problems import details_text
 LARGE_ROOM = 20
 # So far may the clocks of two computers be apart without being spoken of.
 MINUTES_APART = 60
-
-
-def state_line(change: StateChanged, server: str) -> str:
-    """What the state line says."""
-    # A connection that was tried and failed is no progress to be told of.
-    state = LinkState.AWAY if change.state is LinkState.CONNECTING and change.reason else change.state
-    text = _state(state).format(server=server) if server else _nameless_state(state)
-    if change.reason is not None:
-        text = f"{text} {_sentence(details_text(change.reason))}"
-    if state is LinkState.AWAY and change.peers:
-        text += " " + ngettext(
-            "{n} colleague can be reached directly.", "{n} colleagues can be reached directly.", change.peers
-        ).format(n=change.peers)
-    if change.retry_in >= 1:
-        text += " " + _("Next try in {n} s.").format(n=round(change.retry_in))
-    return text
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
-
-
-def _state(state: LinkState) -> str:
-    return {
-        LinkState.CONNECTING: _("Connecting to {server}…"),
-        LinkState.AUTHENTICATING: _("Connected to {server}, logging in…"),
-        LinkState.SYNCING: _("Logged in. Fetching what you missed…"),
-        LinkState.LIVE: _("Connected to {server}. Everything is up to date."),
-        LinkState.LAGGING: _("The network is slow: catching up with {server}…"),
-        LinkState.AWAY: _("{server} cannot be reached. What you write is kept and sent when it is back."),
-        LinkState.RESYNCING: _("{server} was restored to an older state. Please tell your administrator."),
-        LinkState.FORKED: _(
-            "The history on the server is not the one that is stored on this computer. Please tell your administrator."
-        ),
-        LinkState.REFUSED: _("{server} has closed access to this computer."),
-    }[state]
-
-
-def _nameless_state(state: LinkState) -> str:
-    """Before the server has said what it is called."""
-    return {
-        LinkState.CONNECTING: _("Connecting to the server…"),
-        LinkState.AUTHENTICATING: _("Connected to the server, logging in…"),
-        LinkState.LIVE: _("Connected to the server. Everything is up to date."),
-        LinkState.LAGGING: _("The network is slow: catching up with the server…"),
-        LinkState.AWAY: _("The server cannot be reached. What you write is kept and sent when it is back."),
-        LinkState.RESYNCING: _("The server was restored to an older state. Please tell your administrator."),
-        LinkState.REFUSED: _("The server has closed access to this computer."),
-    }.get(state) or _state(state)
 
 
 def refusal(code: Code) -> str:
@@ -231,7 +183,7 @@ def ticks(line: Line) -> str:
     if line.refused is not None:
         return _("Not sent: {reason}").format(reason=refusal(line.refused))
     if line.seq is None and line.waits:
-        return _sentence(details_text(line.waits))
+        return sentence(details_text(line.waits))
     if line.seq is None:
         return _("Not stored yet. It is kept on this computer and sent as soon as possible.")
     if not line.members:

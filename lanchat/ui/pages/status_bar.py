@@ -12,12 +12,14 @@ from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.elided import ElidedLabel
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
 from lanchat.ui.model.parts import WindowPart
+from lanchat.ui.model.state_words import state_lines
 
 _GOOD = {LinkState.LIVE}
 _BAD = {LinkState.FORKED, LinkState.REFUSED}
+# In a narrower window the whole line is for the state: the server's name is behind its icon.
+_NAMED_FROM = 800
 
 
 class StatusBar:
@@ -48,6 +50,8 @@ class StatusBar:
         # One line whatever it says: what stands above must not move while somebody types or reads.
         self._says = ElidedLabel(tools, line, ControlStyle.SIDE_SMALL, Font.SMALL)
         self._says.label.pack(side="left", fill="x", expand=True)
+        self._name = ""
+        line.bind("<Configure>", self._resized)
 
     def update(self, part: WindowPart) -> None:
         """Draws what changed."""
@@ -67,6 +71,15 @@ class StatusBar:
         dot = self._tools.images.disc(self._tools.px(10), colour, palette.sidebar)
         self._dot.configure(image=dot)
         self._says.label.configure(foreground=text_colour)
-        self._says.show(words.state_line(link, name))
+        self._says.show(*state_lines(link, name))
         shield = self._tools.images.icon("shield-check", 12, palette.muted)
-        self._server.configure(text=f" {name}" if name else "", image=shield if name else "")
+        self._name = name
+        self._server.configure(image=shield if name else "")
+        self._show_name(self.frame.winfo_width())
+
+    def _resized(self, event: "tk.Event[tk.Misc]") -> None:
+        self._show_name(event.width)
+
+    def _show_name(self, width: int) -> None:
+        shown = self._name and width >= self._tools.px(_NAMED_FROM)
+        self._server.configure(text=f" {self._name}" if shown else "")

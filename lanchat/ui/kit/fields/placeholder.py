@@ -13,13 +13,15 @@ from lanchat.ui.kit.toolkit import Toolkit, menu_button
 class Placeholder:
     """A label over a field; clicks on it reach the field. Main thread."""
 
-    def __init__(self, tools: Toolkit, field: tk.Text | ttk.Entry, inset: int, text: Callable[[], str]) -> None:
-        """Hidden until `show`. `inset`: pixels at normal scaling between the field's edge and its text; `text` is asked
-        for again whenever the field changes its size."""
+    def __init__(
+        self, tools: Toolkit, field: tk.Text | ttk.Entry, inset: int, texts: Callable[[], tuple[str, ...]]
+    ) -> None:
+        """Hidden until `show`. `inset`: pixels at normal scaling between the field's edge and its text; `texts`,
+        the longest one first, are asked for again whenever the field changes its size."""
         self._tools = tools
         self._field = field
         self._inset = tools.px(inset)
-        self._text = text
+        self._texts = texts
         self._label = tk.Label(
             field.master,
             font=Font.BODY.value,
@@ -39,8 +41,8 @@ class Placeholder:
         self.update()
 
     def update(self) -> None:
-        """Takes the present text, as much of it as has room."""
-        text = fitted(self._tools, Font.BODY, self._text(), self._field, 2 * self._inset)
+        """Takes the longest of the present texts that has room."""
+        text = fitted(self._tools, Font.BODY, self._texts(), self._field, 2 * self._inset)
         self._label.configure(text=text)
 
     def show(self, visible: bool) -> None:
