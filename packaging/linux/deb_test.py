@@ -198,7 +198,12 @@ class Trial:
             self._run(f"test -s /usr/share/fish/vendor_completions.d/{name}.fish")
         self._run("grep -qx 'MimeType=x-scheme-handler/lanchat;' /usr/share/applications/lanchat.desktop")
         self._run("test -s /usr/share/icons/hicolor/scalable/apps/lanchat.svg -a -s /etc/xdg/autostart/lanchat.desktop")
-        return "man pages, completion, menu, icon, link handler"
+        for program in ("lanchat", "lanchat-server"):
+            notices = [json.loads(line) for line in self._run(f"{program} --licences --json").splitlines()]
+            without = [notice["name"] for notice in notices if not notice["text"].strip()]
+            assert notices, program
+            assert not without, f"{program}: no licence text of {', '.join(without)}"
+        return "man pages, completion, menu, icon, link handler, licences"
 
     def remove(self) -> str:
         self._run("dpkg --remove lanchat lanchat-server")

@@ -30,11 +30,11 @@ exec {place}/bin/python3 -I -m {module} "$@"
 
 
 def files(wheel: Path, kind: str) -> Iterator[tuple[str, bytes]]:
-    """Path and contents of what a wheel installs. Records are left out: no installer will look for them."""
+    """Path and contents of what a wheel installs. Its record is kept: the programs find the licences by it."""
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
             name = entry.filename
-            if entry.is_dir() or name.endswith(".dist-info/RECORD") or _is_left_out(name, kind):
+            if entry.is_dir() or _is_left_out(name, kind):
                 continue
             if re.match(r"[^/]+\.data/(purelib|platlib)/", name):
                 sys.exit(f"{wheel.name}: {name} has no place here")
