@@ -12,6 +12,13 @@ FILE_TEXTS = {
     Problem.NOT_A_FILE: N_("it is not a file"),
     Problem.STDIN_CLOSED: N_("standard input is closed"),
     Problem.STDOUT_CLOSED: N_("standard output is closed"),
+    Problem.CHANGED_WHILE_READ: N_("it changed while it was read"),
+    Problem.LARGER_THAN_TAKEN: N_("it is larger than what is taken"),
+    Problem.LINK_LEADS_OUT: N_("it is a link that leads out of the folder, or to a folder"),
+    Problem.NAME_NOT_TEXT: N_("its name is not UTF-8 text"),
+    Problem.TOO_MANY_ENTRIES: N_("the folder has too many files"),
+    Problem.ALREADY_THERE: N_("another file has this name, and nothing is overwritten"),
+    Problem.BEING_WRITTEN: N_("another program is fetching it right now"),
 }
 
 

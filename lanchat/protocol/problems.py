@@ -31,6 +31,13 @@ class Problem(enum.Enum):
     NOT_A_FILE = "it is not a file"
     STDIN_CLOSED = "standard input is closed"
     STDOUT_CLOSED = "standard output is closed"
+    CHANGED_WHILE_READ = "it changed while it was read"
+    LARGER_THAN_TAKEN = "it is larger than what is taken"
+    LINK_LEADS_OUT = "it is a link that leads out of the folder, or to a folder"
+    NAME_NOT_TEXT = "its name is not UTF-8 text"
+    TOO_MANY_ENTRIES = "the folder has too many files"
+    ALREADY_THERE = "another file has this name"
+    BEING_WRITTEN = "another process is writing it"
 
     # The profile and the local copy (lanchat.store)
     FILE_LOCKED = "another process keeps {file} locked"

@@ -492,6 +492,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/maintenance/last_lease.py": "_OCTETS_MAX",
         "lanchat_server/maintenance/lost_log.py": "_OCTETS_MAX",
         "lanchat/core/rooms/giving.py": "_AUTHORS_MAX _RECORDS_MAX",
+        "lanchat/platform/disk/packing.py": "ENTRIES_MAX",
         "lanchat/terminal/line_editor.py": "_SEQUENCE_MAX",
         "lanchat/terminal/prompts.py": "PASSWORD_FILE_MAX",
         "lanchat/platform/network/own_end.py": "_TABLE_MAX",

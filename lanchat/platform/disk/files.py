@@ -328,14 +328,18 @@ def writing(name: str | Path) -> Iterator[BinaryIO]:
     destination.finish()
 
 
+def open_input(name: str | Path) -> IO[bytes]:
+    """What a person named ("-": standard input), to be read once and closed. Raises OSError."""
+    if str(name) != "-":
+        return open(name, "rb")
+    _check_open(0, name)
+    return os.fdopen(os.dup(0), "rb")
+
+
 @contextmanager
 def reading(name: str | Path) -> Iterator[IO[bytes]]:
-    """What a person named ("-": standard input), in a form that can be read from any place: of a pipe a private copy.
-    Raises OSError."""
-    number = 0 if str(name) == "-" else None
-    if number is not None:
-        _check_open(number, name)
-    with open(os.dup(number) if number is not None else name, "rb") as source:
+    """As `open_input`, in a form that can be read from any place: of a pipe a private copy."""
+    with open_input(name) as source:
         if source.seekable():
             yield source
             return
