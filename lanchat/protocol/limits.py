@@ -10,6 +10,8 @@ import msgspec
 
 PROTOCOL_VERSION = 1
 ALPN = "lanchat/1"
+# Of connections that carry contents of files.
+BULK_ALPN = "lanchat-files/1"
 
 # A datagram that passes every usual path (Ethernet, PPPoE, VPN, IPv6 minimum 1,280) without IP fragments.
 DATAGRAM_MAX = 1200
@@ -77,6 +79,17 @@ PASSWORD_MIN_CHARACTERS = 8
 # Argon2 reads all of it: without a bound a stranger makes the server hash megabytes.
 PASSWORD_OCTETS_MAX = 512
 SEARCH_CHARACTERS_MAX = 200
+# What is proven by itself, and read, hashed and written at once.
+CHUNK_OCTETS = 1 << 20
+# Of one file: 16 GiB. Their hashes, 512 KiB, fit a frame.
+FILE_CHUNKS_MAX = 16_384
+# Of one message; with usual names they fit a body.
+FILES_MAX = 32
+# As long as the file systems of Linux take them.
+FILE_NAME_OCTETS_MAX = 255
+MEDIA_TYPE_MAX = 127
+# Chunks that one request asks for: 64 MiB.
+CHUNKS_ASKED_MAX = 64
 # One answer; who wants more asks again with `before`.
 SEARCH_HITS_MAX = 50
 

@@ -41,6 +41,8 @@ CODE_TEXTS = {
     Code.SETUP_INVALID: N_("The set-up code is wrong, or no longer good: look at what the server shows now"),
     Code.LIMIT_REACHED: N_("There are as many as this server allows: try again tomorrow, or ask its administrator"),
     Code.ARCHIVED: N_("The room is archived: nobody can join it, and nothing in it can be changed"),
+    Code.FILE_TOO_LARGE: N_("The file is larger than this server takes"),
+    Code.FILE_REJECTED: N_("The server looked at the file and does not take it: ask its administrator"),
     Code.PASSWORD_NEEDED: N_("Your password is needed for this"),
     Code.NOT_A_MEMBER: N_("You are not a member of this room"),
     Code.BAD_SIGNATURE: N_("The signature of the message does not hold"),
@@ -56,9 +58,11 @@ CODE_TEXTS = {
     Code.UNSUPPORTED_KIND: N_("The server does not take messages of this kind"),
     Code.BAD_HEADER: N_("The server does not take messages of this kind"),
     Code.AUTHOR_REVOKED: N_("This device was shut out: log in again"),
+    Code.FILE_KIND: N_("The server does not take files of this kind"),
     Code.DISK_FULL: N_("The server's disk is nearly full, so that it stores nothing new: tell its administrator"),
     Code.LOG_FULL: N_("The server stores as many messages as it is allowed to: tell its administrator"),
     Code.USER_QUOTA: N_("You have written as much as this server stores for one person a day"),
+    Code.CONTENTS_MISSING: N_("The server does not have the contents of the files: they have to be sent again"),
 }
 TEXTS = {
     **FILE_TEXTS,

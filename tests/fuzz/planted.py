@@ -5,12 +5,12 @@ import argparse
 import sys
 import time
 
-from tests.fuzz import bugs_datagrams, bugs_files, bugs_values
+from tests.fuzz import bugs_bulk, bugs_datagrams, bugs_files, bugs_values
 from tests.fuzz.planting import INPUTS_MAX, Catch, Plants, hunt
 from tests.support.marked import RELIABILITY, write
 from tests.support.planting import told
 
-BUGS: Plants = bugs_datagrams.BUGS | bugs_values.BUGS | bugs_files.BUGS
+BUGS: Plants = bugs_datagrams.BUGS | bugs_values.BUGS | bugs_files.BUGS | bugs_bulk.BUGS
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """The table of targets, by name."""
 
 from tests.fuzz import (
+    bulk_targets,
     client_core_targets,
     client_targets,
     file_targets,
@@ -27,5 +28,6 @@ _PARTS = (
     server_targets,
     client_targets,
     peer_targets,
+    bulk_targets,
 )
 TARGETS: dict[str, Target] = {target.name: target for part in _PARTS for target in part.TARGETS}

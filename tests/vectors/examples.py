@@ -16,6 +16,7 @@ from lanchat.protocol.datagram.peering import LINK_KIND, LINK_LIMITS, link_keys,
 from lanchat.protocol.datagram.seal import Sealer
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.certificates import Certificate, CertificateBody, issue_certificate
+from lanchat.protocol.log.files import Manifest, encode_file_body
 from lanchat.protocol.log.messages import Header, Kind, Message, make_message
 from lanchat.protocol.log.peers import PeerBody, PeerInfo, sign_peer
 from lanchat.protocol.log.records import Head, Record, chain_hash, genesis_hash, sign_head
@@ -76,13 +77,16 @@ def _key(key: Ed25519PrivateKey) -> dict[str, bytes]:
     return {"private": keys.private_octets(key), "public": keys.public_octets(key)}
 
 
+FILE = Manifest("picture.png", 5, "image/png", b"r" * 32, b"s" * 32)
+
+
 def said() -> list[tuple[Header, str, Message]]:
     """A message of each kind: about record 1, where it speaks of one."""
     bodies = {
         Kind.TEXT: "Grüße, мир \N{GRINNING FACE}",
         Kind.EDIT: "corrected",
         Kind.REACTION: "-\N{THUMBS UP SIGN}",
-        Kind.FILE: "a file",
+        Kind.FILE: encode_file_body("a file", [FILE]),
         Kind.NOTICE: "a notice",
         Kind.DELETE: "",
     }

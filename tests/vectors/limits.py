@@ -57,6 +57,7 @@ _NAME = "`NAME_INVALID`"
 FIXED = [
     _wire("version in `Hello`", "PROTOCOL_VERSION", "`VERSION` unless it is among those offered"),
     _wire("ALPN", "ALPN", "the TLS handshake fails, or the connection ends"),
+    _wire("ALPN of a connection for files", "BULK_ALPN", "the same"),
     _wire("datagram, octets", "DATAGRAM_MAX", _DROPPED),
     _wire("frames in a datagram", "DATAGRAM_FRAMES_MAX", _DROPPED),
     _wire("frame before log-in, octets", "FRAME_MAX_UNAUTHENTICATED", _ENDS),
@@ -106,6 +107,12 @@ FIXED = [
     Row("an old key opens for, s", "OLD_KEY_GRACE", seal.OLD_KEY_GRACE, _DROPPED),
     Row("probe, exactly so many octets", "PROBE_SIZE", beacon.PROBE_SIZE, "no answer"),
     Row("answer to a probe, octets", "ANSWER_SIZE_MAX", beacon.ANSWER_SIZE_MAX, "ignored"),
+    _wire("chunk of a file, octets", "CHUNK_OCTETS", "the connection ends"),
+    _wire("chunks of a file", "FILE_CHUNKS_MAX", "`BAD_TEXT`; the connection ends"),
+    _wire("chunks asked for in a `GetChunks`", "CHUNKS_ASKED_MAX", _ENDS),
+    _wire("files of a message", "FILES_MAX", "`BAD_TEXT`"),
+    _wire("name of a file, octets", "FILE_NAME_OCTETS_MAX", "`BAD_TEXT`"),
+    _wire("media type of a file, characters", "MEDIA_TYPE_MAX", "`BAD_TEXT`"),
     _wire("messages a second that a server may announce", "MESSAGE_RATE_MAX", "the server does not start"),
 ]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.vectors import examples, exchange, refused
+from tests.vectors import examples, exchange, files, refused
 from tests.vectors.values import plain
 
 FOLDER = Path(__file__).parent
@@ -25,6 +25,7 @@ VECTORS: dict[str, Callable[[], dict[str, Any]]] = {
     "seal": examples.seal_vectors,
     "peers": examples.peer_vectors,
     "frames": lambda: examples.frame_vectors() | {"cases": refused.frame_cases()},
+    "files": files.file_vectors,
     "signatures": refused.signature_vectors,
     "pages": refused.page_vectors,
     "discovery": refused.discovery_vectors,

@@ -11,6 +11,7 @@ from msgspec import inspect
 from lanchat.protocol import wire
 from lanchat.protocol.codec import decoder
 from lanchat.protocol.log.certificates import CertificateBody
+from lanchat.protocol.log.files import FileBody
 from lanchat.protocol.log.messages import Header
 from lanchat.protocol.log.peers import PeerBody
 from lanchat.protocol.log.statements import AccountBody, RevocationsBody, RoomBody, StatementKind
@@ -98,6 +99,8 @@ def _frames() -> str:
         _table("", [("", wire.Result)]),
         "### Frames between peers",
         _table("", [("", wire.PeerFrame)]),
+        "### Frames of a connection for files",
+        _table("sent by", [("client", wire.BulkFromClient), ("server", wire.BulkFromServer)]),
         "### Structures inside",
         _structures(),
         "### Enumerations",
@@ -151,7 +154,7 @@ def _type(kind: inspect.Type) -> str:
             return " or nil".join([*(_type(member) for member in kind.types if not _is_nil(member)), ""])
         case inspect.UnionType():
             return "one of the table below"
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             return f"[{_type(kind.item_type)}]" + ("" if kind.max_length is None else f" ≤ {kind.max_length}")
         case inspect.EnumType():
             return kind.cls.__name__
@@ -191,8 +194,10 @@ def _inherited(kind: type) -> str:
 
 def _structures() -> str:
     found: dict[str, type[msgspec.Struct]] = {"Header": Header, "CertificateBody": CertificateBody}
-    found |= {body.__name__: body for body in (AccountBody, RoomBody, RevocationsBody, PeerBody, wire.OpenLink)}
-    for union in (wire.FromClient, wire.FromServer, wire.PeerFrame):
+    found |= {
+        body.__name__: body for body in (AccountBody, RoomBody, RevocationsBody, PeerBody, FileBody, wire.OpenLink)
+    }
+    for union in (wire.FromClient, wire.FromServer, wire.PeerFrame, FileBody):
         _collect(inspect.type_info(union), found)
     lines = [_row("name", "fields", "what it is"), _row("---", "---", "---")]
     lines += [_row(f"`{name}`", _fields(found[name]), _meaning(found[name])) for name in sorted(found)]
@@ -210,7 +215,7 @@ def _collect(kind: inspect.Type, found: dict[str, type[msgspec.Struct]]) -> None
         case inspect.UnionType():
             for member in kind.types:
                 _collect(member, found)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             _collect(kind.item_type, found)
 
 

@@ -27,6 +27,7 @@ from lanchat.protocol.limits import (
     SUBMIT_OCTETS_MAX,
 )
 from lanchat.protocol.log import keys
+from lanchat.protocol.log.files import file_body_untrusted
 from lanchat.protocol.text.names import check_text, is_blank
 from lanchat.protocol.text.reactions import is_reaction
 
@@ -154,8 +155,13 @@ def check_body(kind: Kind, body: str) -> None:
     """Raise ProtocolError, TooLong for one that is too long, unless `body` is one that a message of this kind may have.
 
     A text, an edit, a notice: 1 to 4,000 characters, of which one can be seen. A deletion: none. A reaction: an emoji,
-    or something else in one line; with a leading "-" it takes that reaction back.
+    or something else in one line; with a leading "-" it takes that reaction back. Files: as in files.py.
     """
+    if kind is Kind.FILE:
+        if len(body.encode()) > BODY_OCTETS_MAX:
+            raise TooLong("text too long")
+        file_body_untrusted(body)
+        return
     if kind is Kind.DELETE:
         if body:
             raise ProtocolError("a deletion has no body")
@@ -169,7 +175,8 @@ def check_body(kind: Kind, body: str) -> None:
 
 
 def body_text_untrusted(kind: Kind, body: bytes) -> str:
-    """Decode and check a body from outside; raises ProtocolError, TooLong."""
+    """Decode and check a body from outside; raises ProtocolError, TooLong. That of a message with files is still to be
+    read by `file_body_untrusted`."""
     if len(body) > BODY_OCTETS_MAX:
         raise TooLong("text too long")
     try:
