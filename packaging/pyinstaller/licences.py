@@ -10,7 +10,6 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
-from functools import cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
@@ -75,18 +74,24 @@ def _packages(files: set[Path]) -> set[str]:
         files = {path for path in files if not path.is_relative_to(Path(os.environ["SYSTEMROOT"]).resolve())}
     if files and sys.platform != "linux":
         sys.exit(f"error: whose are {', '.join(map(str, sorted(files)))}?")
-    return {_package(path) for path in files}
+    return _owning_packages(files) if files else set()
 
 
-@cache
-def _package(path: Path) -> str:
+def _owning_packages(files: set[Path]) -> set[str]:
+    """Asked once for all of them: each question reads the lists of all packages."""
     # Before the merger of /usr packages named /lib; their lists still do.
-    names = [str(path), str(path).removeprefix("/usr")]
-    for name in names:
-        done = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return done.stdout.partition(":")[0].partition(",")[0]
-    sys.exit(f"error: whose is {path}? It is of no distribution of Python and of no Debian package")
+    names = {path: (str(path), str(path).removeprefix("/usr")) for path in files}
+    command = ["dpkg-query", "--search", "--", *sorted({name for both in names.values() for name in both})]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    owners = {
+        name: owner.partition(",")[0].partition(":")[0]
+        for owner, _colon, name in (line.partition(": ") for line in said.splitlines())
+        if not owner.startswith("diversion by ")
+    }
+    found = {path: next((owners[name] for name in both if name in owners), "") for path, both in names.items()}
+    if strangers := sorted(str(path) for path, owner in found.items() if not owner):
+        sys.exit(f"error: whose is {', '.join(strangers)}? It is of no distribution of Python and of no Debian package")
+    return set(found.values())
 
 
 def _package_notice(package: str) -> LicenceNotice:

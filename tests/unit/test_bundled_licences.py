@@ -3,6 +3,7 @@
 import json
 import plistlib
 import runpy
+import subprocess
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -64,6 +65,24 @@ def test_library_of_debian_has_its_copyright_file(gather: Any, tmp_path: Path) -
     made = gather([entry(library)], (ROOT, tmp_path))
     assert "zlib1g" in [each["name"] for each in json.loads(made["index.json"])]
     assert "zlib" in made["zlib1g/copyright"]
+
+
+@pytest.mark.skipif(not Path("/var/lib/dpkg/status").is_file(), reason="needs Debian")
+def test_all_files_of_debian_are_asked_for_at_once(
+    gather: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = [path for name in ("libz", "libssl", "libcrypto") for path in Path("/usr/lib").glob(f"*/{name}.so.?")]
+    asked: list[list[str]] = []
+    run = subprocess.run
+
+    def counted(command: list[str], **options: Any) -> Any:
+        asked.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", counted)
+    made = gather([entry(path) for path in libraries], (ROOT, tmp_path))
+    assert {"zlib1g", "libssl3"} <= {each["name"].removesuffix("t64") for each in json.loads(made["index.json"])}
+    assert len([command for command in asked if "--search" in command]) == 1
 
 
 def test_macos_is_told_of_the_network_and_the_services() -> None:
