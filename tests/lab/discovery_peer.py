@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from lanchat.discovery.browse import Browser, DiscoveredServer, discover
@@ -70,10 +71,19 @@ async def seek(times: str, seconds: str, **options: Any) -> None:
 
 
 async def _watch_the_loop(gaps: list[float]) -> None:
+    """How long each turn of the loop takes, without the time in which other programs had the processors."""
     while True:
-        began = time.perf_counter()
+        began, waited = time.perf_counter(), _waited()
         await asyncio.sleep(0.001)
-        gaps.append(time.perf_counter() - began)
+        gaps.append(time.perf_counter() - began - (_waited() - waited))
+
+
+def _waited() -> float:
+    """Seconds that this thread was ready to run and did not; 0 where the kernel does not count them."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except FileNotFoundError:
+        return 0.0
 
 
 def _rows(servers: list[DiscoveredServer]) -> list[list[Any]]:

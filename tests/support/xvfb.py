@@ -41,8 +41,10 @@ class Screen:
     def __init__(self, size: tuple[int, int] = SIZE) -> None:
         width, height = size
         depth = f"{width}x{height}x24"
-        # -noreset: else it forgets keyboard and settings when the last program leaves.
-        self._server = Child(["Xvfb", "-displayfd", "1", "-screen", "0", depth, "-nolisten", "tcp", "-noreset", "-ac"])
+        # -noreset: else it forgets keyboard and settings when the last program leaves. -r: no key repeats itself; on a
+        # busy computer xdotool may release one only half a second after it has pressed it.
+        options = ["-nolisten", "tcp", "-noreset", "-ac", "-r"]
+        self._server = Child(["Xvfb", "-displayfd", "1", "-screen", "0", depth, *options])
         self.display = ":" + self._server.wait_for_line(str.isdigit, timeout=20, what="Xvfb is up")
         _load_keyboard(self.display)
 

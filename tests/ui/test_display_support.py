@@ -20,6 +20,7 @@ from tests.support.xvfb import (
     screenshot,
     type_text,
     wait_for_window,
+    xdotool,
 )
 
 pytestmark = pytest.mark.display
@@ -80,6 +81,12 @@ def test_key_edits_the_entry(display: str, form: Child) -> None:
     type_text(display, "right")
     key(display, "Return")
     assert printed(form) == "right"
+
+
+def test_key_released_late_is_one_key(display: str, form: Child) -> None:
+    xdotool(display, "keydown", "a", "sleep", "1", "keyup", "a")
+    key(display, "Return")
+    assert printed(form) == "a"
 
 
 def test_type_text_refuses_characters_without_a_key(display: str) -> None:
