@@ -21,7 +21,7 @@ from tests.support.mariadb import MariaDB
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
 # Steps are many, and those that make the tables of MariaDB are slow: some of them, spread over the whole.
-STRIDE, STRIDE_MARIADB = 11, 29
+STRIDE, STRIDE_MARIADB = 17, 43
 
 each_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name.replace(" ", "_"))
 

@@ -9,6 +9,7 @@ import re
 import runpy
 import string
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,15 +55,19 @@ def sources(message: Message) -> list[str]:
     return list(message.id) if isinstance(message.id, list | tuple) else [str(message.id)]
 
 
-def marked_calls() -> Iterator[tuple[str, ast.Call]]:
+@cache
+def marked_calls() -> list[tuple[str, ast.Call]]:
     """Each call of `_`, `N_` and `ngettext` in the source, with its place."""
+    found = []
     for package in ("lanchat", "lanchat_server"):
         for file in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("_", "N_", "ngettext"):
-                    yield f"{file.relative_to(ROOT)}:{node.lineno}", node
+                    found.append((f"{file.relative_to(ROOT)}:{node.lineno}", node))
+    return found
 
 
+@cache
 def marked_texts() -> dict[str | tuple[str, str], str]:
     """Text (or singular and plural) to its place."""
     found: dict[str | tuple[str, str], str] = {}
