@@ -15,12 +15,14 @@ from msgspec.structs import replace
 
 from lanchat.app.api import UNREAD_MAX, Line, Person, Reaction, RoomView
 from lanchat.app.command_errors import known_code
+from lanchat.app.files import file_views
 from lanchat.core.core import ClientCore, message_id
 from lanchat.core.ports import LogReader, OutboxItem, OutboxStore
+from lanchat.core.view.bodies import shown_body, summary
 from lanchat.core.view.fold import DecodedRecord, FoldedText, RoomFold, is_shown
 from lanchat.core.view.pending import PendingChange, PendingChanges
 from lanchat.protocol.codes import Code, PresenceState, Role, RoomKind
-from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, decode_header_untrusted
+from lanchat.protocol.log.messages import Header, Message, MessageKey, decode_header_untrusted
 from lanchat.protocol.problems import ProblemDetails
 from lanchat.protocol.text.mentions import calls
 from lanchat.protocol.text.names import inert, name_key
@@ -226,7 +228,12 @@ class RoomBook:
         last = state.last
         if last is None:
             return view
-        return replace(view, last_text=last.text, last_author=self.display_name(last), last_time=last.stored_ms / 1000)
+        return replace(
+            view,
+            last_text=summary(last.text, last.files),
+            last_author=self.display_name(last),
+            last_time=last.stored_ms / 1000,
+        )
 
     def title(self, room: Room) -> str:
         """What people call it; a direct room as the partner, one of several of a name with its number."""
@@ -309,6 +316,7 @@ class RoomBook:
             pending=folded.pending,
             reactions=tuple(Reaction(emoji, users) for emoji, users in folded.reactions),
             called="@" in folded.text and self._calls_me(folded.text, folded.author.user),
+            files=file_views(folded.files),
         )
         return self._with_receipts(self._with_reply(line, folded.header))
 
@@ -321,13 +329,13 @@ class RoomBook:
         return account.role if account is not None else Role.MEMBER
 
     def _with_reply(self, line: Line, header: Header) -> Line:
-        if header.kind is not Kind.TEXT or not header.ref:
+        if not is_shown(header.kind) or not header.ref:
             return line
         target = self.state(line.room).fold.folded(header.ref)
         if target is None:
             return replace(line, reply_to=header.ref)
         target = self._with_pending(line.room, target)
-        text = target.text[:_REPLY_CHARACTERS]
+        text = summary(target.text, target.files)[:_REPLY_CHARACTERS]
         return replace(line, reply_to=header.ref, reply_text=text, reply_author=self.display_name(target))
 
     def _with_receipts(self, line: Line) -> Line:
@@ -350,6 +358,7 @@ class RoomBook:
     def waiting_line(self, item: OutboxItem, seq: int | None = None) -> Line:
         """One's own text that is not in the local copy of the log yet."""
         header = decode(item)
+        body = shown_body(header.kind, item.message.body)
         me = self._core.directory.users.get(self.me)
         name, shown = (inert(me.name), self._shown(me)) if me is not None else ("", "")
         line = Line(
@@ -360,15 +369,17 @@ class RoomBook:
             name,
             shown,
             mine=True,
-            text=item.message.body.decode(),
+            text=body.text,
             sent_at=header.sent_ms / 1000,
             stored_at=0.0,
+            files=file_views(body.files),
             waits=self.waits[item.key][1] if seq is None and item.key in self.waits else None,
         )
         return self._with_receipts(self._with_reply(line, header))
 
     def carried_line(self, header: Header, message: Message, author: int) -> Line:
         """Somebody's text that came without the server and is not stored yet."""
+        body = shown_body(header.kind, message.body)
         user = self._core.directory.users.get(author)
         name, shown = (inert(user.name), self._shown(user)) if user is not None else ("", "")
         line = Line(
@@ -379,9 +390,10 @@ class RoomBook:
             name,
             shown,
             mine=author == self.me,
-            text=message.body.decode(),
+            text=body.text,
             sent_at=header.sent_ms / 1000,
             stored_at=0.0,
+            files=file_views(body.files),
         )
         return self._with_receipts(self._with_reply(line, header))
 

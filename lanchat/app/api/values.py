@@ -117,6 +117,26 @@ class Reaction(msgspec.Struct, frozen=True):
     users: tuple[int, ...]
 
 
+class FileView(msgspec.Struct, frozen=True):
+    """A file of a message. `name`: cleaned, for a screen and a folder; `size` in octets; `sha256` of the contents, 64
+    hex digits; `type`: the media type that its author says it has."""
+
+    name: str
+    size: int
+    sha256: str
+    type: str
+
+
+class FetchedFile(msgspec.Struct, frozen=True):
+    """A file that was saved. `path`: where; `from_server`, `from_peers`: octets that this command fetched."""
+
+    path: str
+    size: int
+    sha256: str
+    from_server: int
+    from_peers: int = 0
+
+
 class Line(msgspec.Struct, frozen=True):
     """A message as it is shown: edits, deletion and reactions folded in.
 
@@ -126,7 +146,7 @@ class Line(msgspec.Struct, frozen=True):
     what that program had. Of all others the author's signature was checked.
     `received`, `read`: how many other members have received and read it; `members` how many others there are.
     `waits`: why the server has no room for it now; None when it has. `called`: it mentions this user. `pending`: it is
-    stored, but an edit, deletion or reaction that is shown is not stored yet.
+    stored, but an edit, deletion or reaction that is shown is not stored yet. With `files` the text may be empty.
     """
 
     id: str
@@ -153,6 +173,7 @@ class Line(msgspec.Struct, frozen=True):
     waits: ProblemDetails | None = None
     called: bool = False
     pending: bool = False
+    files: tuple[FileView, ...] = ()
 
 
 class MemberReceipt(msgspec.Struct, frozen=True):

@@ -18,9 +18,11 @@ import msgspec
 from lanchat.core.config import DEFAULT_CONFIG, ClientConfig
 from lanchat.core.people.authors import Authors, UnknownDevice
 from lanchat.core.ports import LogReader
+from lanchat.core.view.bodies import said_text, shown_body
 from lanchat.core.view.changes import Read, TextChange, TextChanges
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import CertificateBody
+from lanchat.protocol.log.files import Manifest
 from lanchat.protocol.log.messages import Header, Kind, body_text_untrusted, decode_header_untrusted
 from lanchat.protocol.log.records import Record
 from lanchat.protocol.text.reactions import BACK, normal_reaction
@@ -34,12 +36,12 @@ _NEAR = 4
 # Texts of unknown authors that are passed over to find one for a preview.
 _TRIES = 20
 _ABOUT = frozenset((Kind.EDIT, Kind.DELETE, Kind.REACTION))
-_SHOWN = frozenset((Kind.TEXT, Kind.NOTICE))
+_SHOWN = frozenset((Kind.TEXT, Kind.NOTICE, Kind.FILE))
 
 
 class FoldedText(msgspec.Struct, frozen=True):
-    """A text as it is shown. `reactions`: emoji to users, in the order of the first one. `pending`: some of it is not
-    stored yet (pending.py)."""
+    """A text as it is shown; with `files` it may be empty. `reactions`: emoji to users, in the order of the first one.
+    `pending`: some of it is not stored yet (pending.py)."""
 
     seq: int
     header: Header
@@ -50,6 +52,7 @@ class FoldedText(msgspec.Struct, frozen=True):
     deleted: bool = False
     reactions: tuple[tuple[str, tuple[int, ...]], ...] = ()
     pending: bool = False
+    files: tuple[Manifest, ...] = ()
 
 
 class DecodedRecord:
@@ -115,15 +118,17 @@ def _fold(authors: Authors, note: DecodedRecord, changes: TextChanges | None, re
         changes.settle(read)
     if note.record.body is None or (changes is not None and changes.deleted):
         return FoldedText(seq, note.header, author, stored_ms, "", deleted=True)
+    body = shown_body(note.header.kind, text)
     edit = changes.edit_by(author.user, read) if changes is not None else None
     return FoldedText(
         seq,
         note.header,
         author,
         stored_ms,
-        text if edit is None else edit.text,
+        body.text if edit is None else edit.text,
         edited=edit is not None,
         reactions=changes.reactions() if changes is not None else (),
+        files=body.files,
     )
 
 
@@ -331,7 +336,7 @@ class RoomFold:
         if owner is None or owner.user != self._me:
             bisect.insort(self._others, seq)
             body = note.record.body or b""
-            if b"@" in body and self._calls_me(body.decode(errors="replace"), owner.user if owner else 0):
+            if b"@" in body and self._calls_me(said_text(note.header.kind, body), owner.user if owner else 0):
                 bisect.insort(self._called, seq)
 
     def _discount(self, seq: int) -> None:

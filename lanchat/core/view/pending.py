@@ -17,6 +17,7 @@ from lanchat.protocol.log.messages import Header, Kind, MessageKey, body_text_un
 from lanchat.protocol.text.reactions import BACK, normal_reaction
 
 CHANGES = frozenset((Kind.EDIT, Kind.DELETE, Kind.REACTION))
+_CHANGEABLE = frozenset((Kind.TEXT, Kind.FILE))
 
 
 class PendingChange(msgspec.Struct, frozen=True):
@@ -78,7 +79,7 @@ class PendingChanges:
         """The text with what is pending about it, in the order in which it was made as far as anybody can tell. `role`:
         of a user."""
         about = self.about.get(folded.seq)
-        if about is None or folded.deleted or folded.header.kind is not Kind.TEXT:
+        if about is None or folded.deleted or folded.header.kind not in _CHANGEABLE:
             return folded
         changes = [change for change in about.values() if may_change(folded, change, role)]
         for change in sorted(changes, key=lambda change: (change.lamport, change.key)):
