@@ -11,6 +11,7 @@ from lanchat.protocol.limits import BODY_CHARACTERS_MAX, CHUNK_OCTETS, FILE_CHUN
 from lanchat.protocol.log import files
 from lanchat.protocol.text import file_names
 from lanchat.protocol.wire import bulk
+from lanchat.transport.bulk import Chunk, PartReader
 from tests.fuzz import letter, seeds
 from tests.fuzz.target import Target
 
@@ -56,6 +57,24 @@ def _part_head(octets: bytes) -> None:
     assert 1 <= head.length <= (CHUNK_OCTETS if head.number else bulk.BULK_FRAME_MAX), "a part beyond its bound"
     assert 0 <= head.number <= FILE_CHUNKS_MAX
     assert wire.part_head(*head) == octets
+
+
+def _stream(octets: bytes) -> None:
+    """As a connection brings it: in pieces that have nothing to do with its parts."""
+    reader, taken = PartReader(), 0
+    while taken < len(octets):
+        room = reader.buffer()
+        assert len(room), "nowhere to put the next octets"
+        piece = octets[taken : taken + min(len(room), 1 + taken % 7)]
+        room[: len(piece)] = piece
+        taken += len(piece)
+        part = reader.filled_untrusted(len(piece))
+        if isinstance(part, Chunk):
+            assert 1 <= part.number <= FILE_CHUNKS_MAX, "a chunk that no contents have"
+            assert len(part.octets) <= CHUNK_OCTETS, "a chunk beyond its bound"
+            assert octets[:taken].endswith(bytes(part.octets)), "octets that did not come"
+        elif part is not None:
+            letter.check_value(part, octets)
 
 
 def _chunk(octets: bytes) -> None:
@@ -104,6 +123,11 @@ def _heads() -> list[bytes]:
     return [wire.part_head(length, number) for length, number in ((7, 0), *most)]
 
 
+def _streams() -> list[bytes]:
+    frames = [wire.part_head(len(frame), 0) + frame for frame in _frames("to client")]
+    return [b"".join(frames[:2]) + wire.part_head(3, 1) + b"abc" + frames[0], *frames, *_heads()]
+
+
 def _chunks() -> list[bytes]:
     found = seeds.vectors("files")["contents"][1]
     leaves, root = bytes.fromhex(found["leaves"]), bytes.fromhex(found["root"])
@@ -125,6 +149,7 @@ TARGETS = (
         ProtocolError,
         lambda: _frames("to client"),
     ),
+    Target("bulk-stream", _stream, ProtocolError, _streams),
     Target("part-head", _part_head, ProtocolError, _heads),
     Target("chunk", _chunk, ProtocolError, _chunks),
 )

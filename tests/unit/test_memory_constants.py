@@ -391,6 +391,9 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_unread_frames_are_bounded_in_octets",
     "lanchat/transport/tls.py:WRITE_BUFFER_MAX": "tests/unit/transport/test_tls.py"
     "::test_server_that_does_not_read_ends_the_connection",
+    "lanchat/transport/bulk.py:UNREAD_MAX": "tests/unit/transport/test_bulk.py::test_unread_chunks_are_bounded",
+    "lanchat/transport/bulk.py:WRITE_BUFFER_MAX": "tests/unit/transport/test_bulk.py"
+    "::test_server_that_does_not_read_is_waited_for",
     "lanchat/transport/udp.py:_OPENERS_MAX": "tests/unit/test_client_memory.py"
     "::test_keys_that_open_datagrams_are_bounded",
     "lanchat/core/view/changes.py:EMOJI_MAX": "tests/unit/core/test_changes.py"
@@ -547,6 +550,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "CoreConfig": "batch_max batch_octets",
         "lanchat/app/commands/rooms.py": "ROOM_PAGES_MAX",
         "lanchat/transport/connecting.py": "ZONES_MAX",
+        "lanchat/platform/disk/saving.py": "NAMES_MAX",
         "lanchat/app/login/dial.py": "TRIES_MAX",
         "lanchat/transport/driver.py": "_ROUNDS_MAX",
         "lanchat/app/login/entry.py": "NAMED_MAX",
