@@ -189,8 +189,10 @@ class Office:
         self.server = stack.enter_context(
             procs.ServerProcess(folder / "server", name=story.server, port=47400, discovery_port=47474, **self.at)
         )
+        code = ["--setup-code", self.server.setup_code]
         for user, name in story.people.items():
-            self.run(user, "register", "--user", user, "--display-name", name, "--accept-new")
+            self.run(user, "register", "--user", user, "--display-name", name, "--accept-new", *code)
+            code = []  # it makes the first account alone
         self._online = {user: self._listen(user) for user in story.people if user not in ("anna", story.second)}
 
     @property
@@ -269,15 +271,8 @@ class Office:
         return window
 
     def _users_online(self) -> int:
-        command = [
-            sys.executable,
-            "-m",
-            "lanchat_server",
-            "status",
-            "--json",
-            "--data-dir",
-            str(self._folder / "server"),
-        ]
+        command = [sys.executable, "-m", "lanchat_server", "status", "--json"]
+        command += ["--data-dir", str(self._folder / "server")]
         done = subprocess.run(
             self.place.argv(*command), cwd=ROOT, check=False, capture_output=True, text=True, timeout=30
         )
