@@ -28,7 +28,7 @@ FILES = {
     "lanchat/ui/conversation/pane.py": (410, "the view of a conversation: what it shows, scrolling, mouse and keys"),
     "lanchat/app/rooms.py": (440, "what a room and each of its lines are made of, in one place"),
     "lanchat_server/core/hub.py": (530, "what is done for a message or a batch, one after the other"),
-    "lanchat_server/core/sequencing/sequencer.py": (484
+    "lanchat_server/core/sequencing/sequencer.py": (
         485,
         "the judgement of one batch, from what it looks up to what it writes",
     ),
