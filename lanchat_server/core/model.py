@@ -104,6 +104,14 @@ class IndexProgress(NamedTuple):
     total: int
 
 
+class IndexingMarks(msgspec.Struct):
+    """Of transactions that appended records, how many there were, and how many are in the search whole. Both only grow.
+    At first nobody knows what another process has left, so one more counts as appended."""
+
+    appended: int = 1
+    indexed: int = 0
+
+
 # In place of a password hash: no password has it.
 DELETED_HASH = "-"
 

@@ -21,6 +21,7 @@ from lanchat_server.core.model import (
     Decision,
     DeviceRow,
     DirectorySnapshot,
+    IndexingMarks,
     IndexProgress,
     InviteRow,
     MembershipRow,
@@ -97,12 +98,15 @@ class Transaction(Protocol):
 
     def append(self, room: int, records: Sequence[NewRecord], head: RoomHead) -> None:
         """Insert consecutive records of a room and set its head. A deletion among them blanks the bodies of its target
-        and of the target's edits (hashes and signatures stay) and takes it out of the search; an edit replaces the
-        searchable text. Raises CommitFailed when (room, seq) or the message key exists, or the room's head is not the
-        one before `records`."""
+        and of the target's edits (hashes and signatures stay) and takes it out of the search; what others say is found
+        after `index_appended`. Raises CommitFailed when (room, seq) or the message key exists, or the room's head is
+        not the one before `records`."""
+
+    def index_appended(self, messages: int) -> None:
+        """Index so many records that were appended and are not in the search yet, the oldest of each room first."""
 
     def index_more(self, messages: int) -> IndexProgress | None:
-        """Index so many older messages by the present rules of the search; None: all are."""
+        """The same, and so many older messages by the present rules of the search; None: all are indexed by them."""
 
     def reject(self, rejections: Sequence[Rejection]) -> None:
         """Keep refusals for ever. A key that was decided before is left as it is."""
@@ -246,7 +250,12 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """A database. `transaction` is for the writer thread; reads are safe from several threads at once."""
+    """A database. `transaction` is for the writer thread; reads are safe from several threads at once. `indexing` is
+    changed by the writer thread, before anybody hears of the transaction."""
+
+    @property
+    def indexing(self) -> IndexingMarks:
+        """How far the search is behind what was committed."""
 
     def take_lease(self, holder: str, now_ms: int) -> int:
         """Take the lease, whoever had it; returns the new incarnation, which later transactions check."""

@@ -40,7 +40,7 @@ from lanchat_server.store.tables import reads, schema
 
 FORMAT = 1
 # Since the first one only what is made from the rest was added, which is not in a backup.
-_REVISIONS = ("0001", schema.REVISION)
+_REVISIONS = ("0001", "0002", schema.REVISION)
 _MANIFEST = "manifest.json"
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 # A key or certificate is below 4 KiB; a server has three.

@@ -183,6 +183,7 @@ class Service:
         return HousekeepingContext(
             core=self.core,
             directory=context.directory,
+            store=context.store,
             writer=self.writer,
             connections=self.connections,
             throttle=context.credentials.throttle,

@@ -20,8 +20,8 @@ from lanchat_server.store.tables import schema
 from lanchat_server.store.tables.bulk import StatementBatch, chunks, insert_rows
 from lanchat_server.store.tables.reads import DELETED_ROOMS
 
-# In the order in which references allow them to be filled. `log` and `lease` are set, `search` is made from `records`;
-# of `used` what the log takes is counted.
+# In the order in which references allow them to be filled. `log` and `lease` are set, the search is made from
+# `records`; of `used` what the log takes is counted.
 TABLES: tuple[Table, ...] = (
     schema.users,
     schema.devices,
@@ -103,7 +103,7 @@ def _column_type(column: Column[Any]) -> Any:
 
 def clear(connection: Connection) -> None:
     """Empty every table but `log` and `lease`."""
-    for table in (schema.search, schema.used, *reversed(TABLES)):
+    for table in (schema.search, schema.search_heads, schema.used, *reversed(TABLES)):
         connection.execute(delete(table))
 
 

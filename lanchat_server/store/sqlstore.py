@@ -14,7 +14,7 @@ from lanchat.i18n import _
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.disk.file_lock import FileLock
 from lanchat.protocol.log.records import Record
-from lanchat_server.core.model import DirectorySnapshot, LogState, QuarantinedMessage, StoredPage
+from lanchat_server.core.model import DirectorySnapshot, IndexingMarks, LogState, QuarantinedMessage, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.store.connection.asking import AutocommitPool
 from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine, note_lost
@@ -29,6 +29,8 @@ from lanchat_server.store.transactions.writing import WriteSession
 
 # A server that takes the lease in a cluster competes with the one that has it, which changes it with each batch.
 CONFLICTS_MAX = 50
+# Records that a command indexes between two looks at how far it is.
+INDEXED_TOGETHER = 1024
 
 
 def this_process() -> str:
@@ -63,7 +65,9 @@ def claim(writing: WriteSession, address: DatabaseAddress, *, alone: bool) -> No
 class SqlStore:
     """See lanchat_server.core.ports.Store. Made by `open_store`.
 
-    A server takes the lease; a command claims it, and has nothing to write while a server lives.
+    A server takes the lease; a command claims it, and has nothing to write while a server lives. `indexing`: see Store.
+    `indexes_behind`: who appends records indexes them later (`Transaction.index_appended`), as a server does; otherwise
+    each transaction that appends some ends with it.
     """
 
     def __init__(self, engine: Engine, address: DatabaseAddress, log: LogState, lock: FileLock | None) -> None:
@@ -75,6 +79,8 @@ class SqlStore:
         self._writing = WriteSession(engine, address)
         self._asking = AutocommitPool(engine)
         self._abandoned = False
+        self.indexing = IndexingMarks()
+        self.indexes_behind = False
         # As of the last transaction; nothing after one that failed.
         self._known = CommittedState()
 
@@ -142,6 +148,8 @@ class SqlStore:
             transaction = SqlTransaction(writing, self.address, self.log.log_id, known)
             yield transaction
             transaction.flush()
+            while transaction.has_appended and not (transaction.has_indexed or self.indexes_behind):
+                transaction.index_appended(INDEXED_TOGETHER)
             writing.connection()
         except SQLAlchemyError as error:
             writing.give_up(error)
@@ -156,8 +164,16 @@ class SqlStore:
             writing.give_up(error, lost=isinstance(failure, CommitUnknown))
             if isinstance(failure, CommitUnknown):
                 writing.await_outcome(failure)
+                self._note_indexing(transaction, indexed=False)
             raise failure from error
         self._known = transaction.known
+        self._note_indexing(transaction, indexed=transaction.has_indexed)
+
+    def _note_indexing(self, transaction: SqlTransaction, *, indexed: bool) -> None:
+        marks = self.indexing
+        marks.appended += transaction.has_appended
+        if indexed:
+            marks.indexed = marks.appended
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

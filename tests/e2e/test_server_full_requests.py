@@ -115,7 +115,7 @@ def quarantined(general: int, n: int) -> dict[str, Any]:
 
 
 # Rows that are one, or that the server makes from others.
-ONE_ROW = {"log", "lease", "search_state"}
+ONE_ROW = {"log", "lease", "search_state", "search_heads"}
 BY_MESSAGES = {"records", "search"}
 
 

@@ -25,6 +25,7 @@ from lanchat_server.core.model import (
     Decision,
     DeviceRow,
     DirectorySnapshot,
+    IndexingMarks,
     IndexProgress,
     InviteRow,
     LogState,
@@ -100,6 +101,7 @@ class MemoryStore:
     def __init__(self, database: MemoryDatabase, fault: Callable[[], Fault] = lambda: Fault.NONE) -> None:
         self.database = database
         self.fault = fault
+        self.indexing = IndexingMarks(0)
         self._incarnation: int | None = None
 
     def take_lease(self, holder: str, now_ms: int) -> int:
@@ -264,6 +266,9 @@ class MemoryTransaction:
                 self._db.octets -= usage.body_octets(len(item.record.body or b""))
                 item.record = blanked(item.record)
         self._db.rooms[room] = replace(self._db.rooms[room], head=head)
+
+    def index_appended(self, messages: int) -> None:
+        """There is no search."""
 
     def index_more(self, messages: int) -> IndexProgress | None:
         """There is no search."""

@@ -546,6 +546,8 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat/transport/receiving_thread.py": "TOGETHER_MAX",
         "lanchat_server/service/work/writer.py": "CONFLICTS_MAX",
         "lanchat_server/store/sqlstore.py": "CONFLICTS_MAX",
+        "lanchat_server/store/searching/filling.py": "TEXT_MAX",
+        "lanchat_server/service/upkeep/filling.py": "PARTS_MAX",
         "ClientConfig": "submit_octets",
         "CoreConfig": "batch_max batch_octets",
         "lanchat/app/commands/rooms.py": "ROOM_PAGES_MAX",

@@ -265,6 +265,7 @@ async def _take_lease(
 ) -> Directory | None:
     """What the database holds, under the lease; None when one that was `free` is not any more, or cannot be had."""
     terms = LeasePromise(config.standby or free is not None).terms(identity_of(keys))
+    store.indexes_behind = True
     try:
         if free is None:
             await asyncio.to_thread(store.take_lease, this_process(), SYSTEM_CLOCK.wall_ms(), terms)

@@ -23,6 +23,7 @@ from lanchat_server.core.relay import pages
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.requests.acting import transact
+from lanchat_server.service.upkeep.filling import index_appended
 
 
 async def subscribe(
@@ -71,7 +72,8 @@ async def history(context: RequestContext, connection: ClientConnection, operati
 
 
 async def search(context: RequestContext, connection: ClientConnection, operation: wire.Search) -> wire.Found:
-    """Hits, read by a reader thread."""
+    """Hits, read by a reader thread, once all is in the search that was committed before. Raises StoreError."""
+    await index_appended(context.writer, context.store)
     user = _user(connection)
     if operation.room:
         _member(context, connection, operation.room)

@@ -1,4 +1,5 @@
-"""What the server does every few seconds: ends dead sessions, renews keys, saves receipts, looks after its lease."""
+"""What the server does every few seconds: ends dead sessions, renews keys, saves receipts, fills the search, looks
+after its lease."""
 
 import asyncio
 import gc
@@ -13,9 +14,10 @@ from lanchat_server.core.accounts.changes import DirectoryChange, together
 from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.limits.throttle import LoginThrottle
-from lanchat_server.core.ports import CommitUnknown, StoreError, Transaction
+from lanchat_server.core.ports import CommitUnknown, Store, StoreError, Transaction
 from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.reporting.figures import behind_newest_ms
+from lanchat_server.service.upkeep.filling import index_appended
 from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.memory import free_pages
 from lanchat_server.service.upkeep.storage import StorageState, free_octets
@@ -47,6 +49,7 @@ class HousekeepingContext(msgspec.Struct, eq=False, kw_only=True):
 
     core: ServerCore
     directory: Directory
+    store: Store
     writer: Writer
     connections: ConnectionTable
     throttle: LoginThrottle
@@ -105,6 +108,7 @@ async def _write(context: HousekeepingContext, *, renew_lease: bool, forget: boo
         if renew_lease:
             context.storage.octets = await context.writer.transact(context.promise.renew)
         await save(context)
+        await index_appended(context.writer, context.store)
         await settle_clock(context)
         await settle_emails(context)
         if forget:

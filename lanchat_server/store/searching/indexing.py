@@ -58,18 +58,13 @@ class IndexedText(NamedTuple):
 
 
 def indexed_text(seq: int, time_ms: int, kind: Kind, ref: int, text: str | None) -> IndexedText:
-    """Takes up to 10 ms for a text: to be made before a transaction has its locks, where that can be."""
+    """Takes up to 10 ms for a text."""
     return IndexedText(seq, time_ms, kind, ref, None if text is None else tokens(text))
 
 
-def index(
-    to: StatementBatch,
-    said: Iterable[tuple[int, Iterable[IndexedText]]],
-    before: Mapping[int, int],
-    first_id: int | None = None,
-) -> int | None:
+def index(to: StatementBatch, said: Iterable[tuple[int, Iterable[IndexedText]]], before: Mapping[int, int]) -> None:
     """Add what consecutive records of rooms say, and apply their edits and deletions, in order, to what is there.
-    `before`: the times of the records before them, where they are known. `first_id` and result as of `add_rows`."""
+    `before`: the times of the records before them, where they are known."""
     rows: list[tuple[int, int, int, str]] = []
     changes: list[dict[str, Any]] = []
     gone: list[tuple[int, int]] = []
@@ -86,13 +81,12 @@ def index(
         to.send()
         for room, time_ms in earlier:
             _lower(to.connection, room, time_ms)
-    next_id = add_rows(to, rows, first_id)
+    add_rows(to, rows)
     if changes or gone:
         to.send()
     if changes:
         to.connection.execute(_REPLACE, changes)
     delete_rows(to.connection, gone)
-    return next_id
 
 
 def _never_going_down(records: list[IndexedText]) -> list[IndexedText]:
@@ -114,19 +108,17 @@ def delete_rows(connection: Connection, rows: list[tuple[int, int]]) -> None:
         connection.execute(_DELETE, [{"room": room, "number": seq} for room, seq in rows])
 
 
-def add_rows(to: StatementBatch, rows: list[tuple[int, int, int, str]], first_id: int | None = None) -> int | None:
-    """Add messages: room, number, time, words. `first_id`: one that no row has, nor any higher one; None: the database
-    is asked. The next one after these rows, where it is known. MySQL and MariaDB count by themselves."""
+def add_rows(to: StatementBatch, rows: list[tuple[int, int, int, str]]) -> None:
+    """Add messages: room, number, time, words. MySQL and MariaDB count the ids by themselves."""
     if not rows:
-        return first_id
+        return
     if to.connection.dialect.name != "sqlite":
         to.insert(search, [(None, *row) for row in rows])
-        return None
-    first: int = ask(to.connection, _NEXT_ID)[0][0] if first_id is None else first_id
+        return
+    first: int = ask(to.connection, _NEXT_ID)[0][0]
     numbered: list[tuple[Any, ...]] = [(first + i, *row) for i, row in enumerate(rows)]
     to.insert(search, numbered)
     change_many(to.connection, _INDEX, [(row[0], row[-1]) for row in numbered])
-    return first + len(rows)
 
 
 def _fold(records: Iterable[IndexedText]) -> tuple[dict[int, IndexedText], dict[int, str], list[int]]:

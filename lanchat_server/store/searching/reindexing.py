@@ -1,7 +1,8 @@
 """Indexes the log anew when the rules for words have changed (lanchat/protocol/text/search_words.py), a part at a time.
 
 How far it is stands in the database, changed in the same transaction as the part: after a stop it goes on there. Rooms
-come in the order of their ids, each from its newest message down. What is said meanwhile is indexed by the new rules.
+come in the order of their ids, each from its newest message down. What is said meanwhile is indexed by the new rules
+(filling.py).
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import VERSION, tokens
 from lanchat_server.core.model import IndexProgress
+from lanchat_server.store.searching import filling
 from lanchat_server.store.searching.indexing import add_rows, delete_rows
 from lanchat_server.store.tables import schema
 from lanchat_server.store.tables.bulk import StatementBatch, find_rows
@@ -20,23 +22,30 @@ _records, _rooms, _search, _state = schema.records.c, schema.rooms.c, schema.sea
 
 
 def set_current(connection: Connection) -> None:
-    """All that is in the search was indexed by the present rules."""
+    """All of the log is in the search, by the present rules."""
+    filling.set_filled(connection)
+    _set_version(connection)
+
+
+def _set_version(connection: Connection) -> None:
     connection.execute(schema.search_state.delete())
     connection.execute(insert(schema.search_state).values(id=1, version=VERSION, building=0, room_id=0, seq=0))
 
 
 def index_more(connection: Connection, messages: int) -> IndexProgress | None:
-    """Index so many messages of the log, or what is left of a room; None: all are indexed by the present rules."""
+    """Index so many new messages of the log, and so many older ones, or what is left of a room, by the present rules;
+    None: all are."""
+    left = filling.fill(connection, messages)
     state = connection.execute(select(schema.search_state)).first()
     if state is not None and state.version == VERSION:
-        return None
+        return _filled(connection, left)
     room, above = (state.room_id, state.seq) if state is not None and state.building == VERSION else (0, 0)
     if above <= 1:
         following = select(_rooms.id, _rooms.head_seq).where(_rooms.id > room, _rooms.head_seq > 0)
         found = connection.execute(following.order_by(_rooms.id).limit(1)).first()
         if found is None:
-            set_current(connection)
-            return None
+            _set_version(connection)
+            return _filled(connection, left)
         room, above = found.id, found.head_seq + 1
     low = max(1, above - messages)
     _index(connection, room, low, above - 1)
@@ -47,13 +56,21 @@ def index_more(connection: Connection, messages: int) -> IndexProgress | None:
     return _progress(connection, room, low)
 
 
-def _progress(connection: Connection, room: int, low: int) -> IndexProgress:
-    def heads(*which: Any) -> int:
-        statement = select(func.coalesce(func.sum(_rooms.head_seq), 0)).where(*which)
-        return int(connection.execute(statement).scalar_one())
+def _filled(connection: Connection, left: int) -> IndexProgress | None:
+    """`left`: of the new messages."""
+    total = _messages(connection)
+    return IndexProgress(total - left, total) if left else None
 
+
+def _progress(connection: Connection, room: int, low: int) -> IndexProgress:
     # A room that was deleted while it was indexed counts no messages.
-    return IndexProgress(max(0, heads(_rooms.id <= room) - low + 1), heads())
+    return IndexProgress(max(0, _messages(connection, _rooms.id <= room) - low + 1), _messages(connection))
+
+
+def _messages(connection: Connection, *which: Any) -> int:
+    """In all rooms, or in those."""
+    statement = select(func.coalesce(func.sum(_rooms.head_seq), 0)).where(*which)
+    return int(connection.execute(statement).scalar_one())
 
 
 def _index(connection: Connection, room: int, low: int, high: int) -> None:

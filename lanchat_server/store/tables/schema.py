@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The revision in db/versions that makes these tables.
-REVISION = "0002"
+REVISION = "0003"
 NAME_KEY_OCTETS = 3072  # what InnoDB indexes at most; 64 code points have less than 2,200 octets after NFKC
 
 metadata = MetaData()
@@ -261,5 +261,13 @@ search_state = Table(
     _required("version", Integer()),
     _required("building", Integer()),
     _required("room_id", _big),
+    _required("seq", _big),
+)
+
+# The records of a room up to `seq` are in `search` (searching/filling.py); no row: none is.
+search_heads = Table(
+    "search_heads",
+    metadata,
+    Column("room_id", _big, primary_key=True, autoincrement=False),
     _required("seq", _big),
 )

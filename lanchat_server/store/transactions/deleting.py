@@ -26,7 +26,7 @@ def delete_rooms(connection: Connection, log_id: bytes, rooms: Collection[int]) 
     changes = StatementBatch(connection)
     changes.update("rooms", ("id",), _COLUMNS, [_deleted(log_id, room) for room in rooms])
     changes.send()
-    for table in (schema.room_keys, schema.quarantine):
+    for table in (schema.room_keys, schema.quarantine, schema.search_heads):
         for chunk in chunks(rooms):
             connection.execute(delete(table).where(table.c.room_id.in_(chunk)))
 

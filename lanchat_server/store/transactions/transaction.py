@@ -31,7 +31,7 @@ from lanchat_server.core.model import (
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store.connection.errors import is_duplicate, statement_error
 from lanchat_server.store.connection.url import DatabaseAddress
-from lanchat_server.store.searching import indexing, reindexing
+from lanchat_server.store.searching import filling, indexing, reindexing
 from lanchat_server.store.tables import rows, schema
 from lanchat_server.store.tables.bulk import StatementBatch, ask_each, chunks, find_rows, insert_rows, padded
 from lanchat_server.store.tables.reads import REF_AS_FILTER
@@ -81,22 +81,17 @@ _LOG = AllowanceHolder(AllowanceKind.LOG, b"")
 
 
 class _Appended(NamedTuple):
-    """`before`: the head before these records, where it is known."""
-
     room: int
     records: Sequence[NewRecord]
     head: RoomHead
-    before: RoomHead | None
 
 
 class CommittedState(msgspec.Struct):
     """What this process committed last, so that it need not be looked at. `heads`: each is compared with its row when
-    it is moved on, so they decide nothing. `octets` of the log, `search_id` as of `indexing.add_rows`; None: not
-    known."""
+    it is moved on, so they decide nothing. `octets` of the log; None: not known."""
 
     heads: dict[int, RoomHead] = {}
     octets: int | None = None
-    search_id: int | None = None
     free_us: dict[AllowanceHolder, int] = {}
 
 
@@ -113,6 +108,9 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
         self._more_octets = 0
         self._spent: dict[AllowanceHolder, int] = {}
         self.known = known
+        # Records were written; after that, the search was found to have all.
+        self.has_appended = False
+        self.has_indexed = False
 
     def renew_lease(self, serves_ms: int = 0) -> str:
         """Set the time of the renewal, by the database's clock."""
@@ -161,7 +159,7 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
         if room in self._appended:
             self.flush()
         if records:
-            self._appended[room] = _Appended(room, records, head, self.known.heads.get(room))
+            self._appended[room] = _Appended(room, records, head)
             self.known.heads[room] = head
             self.add_log_octets(usage.records_octets(records))
 
@@ -177,15 +175,10 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
             used.append((*_LOG, self.known.octets))
         heads = [(one.room, one.records[0].record.seq - 1, *one.head) for one in appended]
         values = [rows.record_values(one.room, new) for one in appended for new in one.records]
-        before = {one.room: one.before.time_ms for one in appended if one.before is not None}
-        search_id, self.known.search_id = self.known.search_id, None
-        # Before anything is sent: a database that waits long within a transaction ends it (IDLE_WRITE_TIMEOUT).
-        texts = [(one.room, [_indexed_text(new) for new in one.records]) for one in appended]
 
         def fill(changes: StatementBatch) -> None:
             changes.update("rooms", ("id", "head_seq"), _HEAD, heads)
             changes.insert(schema.records, values)
-            self.known.search_id = indexing.index(changes, texts, before, search_id)
             changes.put(schema.used, used)
 
         try:
@@ -197,6 +190,7 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
         if found != len(heads):
             raise CommitFailed(_("The log of a room is not where it should be"))
         for one in appended:
+            self.has_appended, self.has_indexed = True, False
             self._erase(one.room, one.records)
         if self._more_octets:
             self.flush()
@@ -215,15 +209,23 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
         self.add_log_octets(-(freed or 0))
         return freed is not None
 
-    def index_more(self, messages: int) -> IndexProgress | None:
-        """After `flush`: what was appended is indexed by then."""
+    def index_appended(self, messages: int) -> None:
+        """After `flush`. `has_indexed` says whether any are left."""
         self.flush()
-        self.known.search_id = None
-        return reindexing.index_more(self._connection, messages)
+        self.has_indexed = not filling.fill(self._connection, messages)
+
+    def index_more(self, messages: int) -> IndexProgress | None:
+        """After `flush`."""
+        self.flush()
+        progress = reindexing.index_more(self._connection, messages)
+        self.has_indexed = progress is None
+        return progress
 
     def _erase(self, room: int, records: Sequence[NewRecord]) -> None:
-        """Blank what deletions among these records speak of."""
+        """Blank what deletions among these records speak of, in the search too. What is not indexed yet is not found
+        there later: it has no text any more."""
         deleted = sorted({new.header.ref for new in records if new.header.kind is Kind.DELETE})
+        indexing.delete_rows(self._connection, [(room, seq) for seq in deleted])
         for chunk in chunks(deleted):
             edits = {"room": room, "seqs": chunk, "low": chunk[0], "high": chunk[-1]}
             freed = _octets_to_erase(self._connection, edits)
@@ -300,9 +302,3 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
 def _octets_to_erase(connection: Connection, edits: dict[str, Any]) -> int:
     """Of the bodies of these records and of their edits."""
     return sum(int(connection.execute(statement, edits).scalar_one()) for statement in _TO_ERASE)
-
-
-def _indexed_text(new: NewRecord) -> indexing.IndexedText:
-    record, header = new.record, new.header
-    text = None if record.body is None else new.text
-    return indexing.indexed_text(record.seq, record.time_ms, header.kind, header.ref, text)

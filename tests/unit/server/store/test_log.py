@@ -13,7 +13,7 @@ from lanchat.protocol.log.records import Record, chain_hash, genesis_hash
 from lanchat_server.core.model import ChangesKey, Decision, NewRecord, Rejection, RoomHead, RunKey, Target
 from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store import SqlStore
-from lanchat_server.store.searching import indexing
+from lanchat_server.store.searching import filling, indexing
 from lanchat_server.store.tables import schema
 from tests.support.stores import Database, Log, octets, room
 
@@ -272,29 +272,29 @@ def test_longest_messages_in_one_batch(store: SqlStore) -> None:
     assert len(read_all(store, log.room)) == len(made)
 
 
-def test_words_are_made_before_anything_is_sent(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database ends a transaction in which it waits for seconds; SQLite, which does not, begins earlier."""
+def test_few_words_are_made_between_two_statements(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database ends a transaction in which it waits for seconds."""
     log = Log(store)
-    log.say("what the caches need")
-    steps: list[str] = []
+    steps: list[int] = [0]
 
-    def record_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        steps.extend(["sent"] if "INSERT INTO records" in statement else [])
+    def record_statement(*_: object) -> None:
+        steps.append(0)
 
     def record_words(text: str) -> str:
-        steps.append("words")
+        steps[-1] += len(text)
         return text
 
     monkeypatch.setattr(indexing, "tokens", record_words)
     event.listen(store._engine, "before_cursor_execute", record_statement)
     try:
-        log.say("one", "two")
+        log.say(*["x" * 16_000] * 40)
     finally:
         event.remove(store._engine, "before_cursor_execute", record_statement)
-    assert steps == ["words", "words", "sent"]
+    assert sum(steps) == 40 * 16_000
+    assert max(steps) <= filling.TEXT_MAX
 
 
-def test_search_rows_are_numbered_without_asking(database: Database) -> None:
+def test_search_rows_are_numbered_in_order(database: Database) -> None:
     """SQLite's rows have the numbers after those that are there, also after a rollback and after a restart."""
     if not database.is_sqlite:
         pytest.skip("the others count by themselves")
