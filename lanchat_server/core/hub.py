@@ -382,6 +382,7 @@ class ServerCore:
         packed: dict[int, PackedFrames] = {}
         for room, committed in outcome.committed.items():
             self.heads[room] = committed.head
+            self.reseeding.note_new(room)
             self._recent.add(room, committed.records)
             self._recent.erase(room, _erased(committed.records))
             self._heartbeat.recorded(room, now)

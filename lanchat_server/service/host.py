@@ -191,6 +191,7 @@ class ServiceHost:
             if outcome is None:
                 future.set_exception(error or StoreError("no answer"))
                 return
+            context.notices.moved(outcome.begin_earlier)
             context.core.decided(outcome, context.now())
             future.set_result(outcome)
 

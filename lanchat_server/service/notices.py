@@ -11,7 +11,7 @@ from lanchat_server.core.directory.directory import Directory, RoomSubject, User
 from lanchat_server.core.directory.statements import StatementIssuer
 from lanchat_server.core.hub import ServerCore
 from lanchat_server.core.lists import listed, place_of
-from lanchat_server.core.model import DeletedRoom, RoomRow
+from lanchat_server.core.model import DeletedRoom, MembershipRow, RoomRow
 from lanchat_server.core.sequencing.sequencer import Sequencer
 
 
@@ -136,6 +136,12 @@ class EventNotifier:
         if row is not None and is_open_to_all(row):
             self._send_room(room, [user])
         self._core.announce(wire.MembersChanged(room, [], [user]), self._directory.members(room))
+
+    def moved(self, members: Iterable[MembershipRow]) -> None:
+        """Their memberships begin elsewhere: their clients begin the room anew."""
+        for member in members:
+            self.member_left(member.room, member.user)
+            self.member_joined(member.room, member.user)
 
     def reloaded(self, changes: Differences) -> None:
         """The database has changes that nobody was told of: their commit had looked lost."""

@@ -139,6 +139,7 @@ class CoreDriver:
             self._storage.octets = outcome.log_octets
             for user, percent in outcome.near:
                 log.warning("%s has used %d %% of a day's quota", self._context.directory.users[user].name, percent)
+            self._context.notices.moved(outcome.begin_earlier)
             self._core.committed(outcome, self._now())
         self.step()
 

@@ -200,6 +200,10 @@ class Ledger:
             if known is None or known[-1].ended is not None:
                 self.memberships.setdefault(place, []).append(Membership(row.first_seq))
                 changed = True
+            elif known[-1].first_seq != row.first_seq:
+                # The log came back, with what was said before; or an older membership did.
+                known[-1].first_seq = row.first_seq
+                changed = True
         for place, all_of_them in self.memberships.items():
             if place not in present and all_of_them[-1].ended is None:
                 all_of_them[-1].ended = self.clock.now

@@ -113,6 +113,7 @@ class Restore:
         backup.incarnation = world.database.incarnation
         if not self._by_hand:
             backup.log = LogState(LOG_ID, backup.log.epoch + 1)
+        world.reopened_ms = world.wall_ms()
         # What was refused before them is forgotten.
         returning = {key for key, decision in world.database.decisions.items() if decision.seq}
         world.database = backup

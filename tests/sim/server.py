@@ -373,6 +373,7 @@ class SimServer:
         self.service = Service(config, self.store, keys, self.directory, "memory", self._fenced, environment)
         epoch = self.directory.log.epoch
         if epoch > 1:
+            self.directory.reopened_ms = world.reopened_ms
             self.service.core.reseeding = Reseeding(True, True, self.service.now())
         self.service.connections.relay = Relay(
             self,

@@ -99,6 +99,8 @@ class World:
         self.failure: BaseException | None = None
         self.faulty = True
         self.may_fork = False
+        # Since when the log comes back from clients, 0: it is whole.
+        self.reopened_ms = 0
         # Of a computer's wall clock, in milliseconds; servers are number 0.
         self.clock_offsets: Counter[int] = Counter()
         self.database_away_until = 0.0

@@ -375,7 +375,9 @@ def remove_member(tx: Transaction, directory: Directory, room: int, user: int) -
 def _membership(directory: Directory, room: int, user: int, tx: Transaction, now_ms: int) -> MembershipRow:
     since_joining = directory.rooms[room].history is HistoryPolicy.SINCE_JOINING
     first_seq = tx.heads([room])[room].seq + 1 if since_joining else 1
-    return MembershipRow(room, user, now_ms, first_seq, 0, 0)
+    # Never before the time from which the log comes back, whatever the clock shows: what was said before it, and comes
+    # back later, was said before this membership (core/reseeding/reseeding.py).
+    return MembershipRow(room, user, max(now_ms, directory.reopened_ms), first_seq, 0, 0)
 
 
 def set_history(tx: Transaction, directory: Directory, room: int, history: HistoryPolicy) -> DirectoryChange[RoomRow]:

@@ -47,8 +47,10 @@ def differences(before: DirectorySnapshot, after: DirectorySnapshot) -> Differen
             room.id for room in after.rooms if room.id in old_rooms and room.archived != old_rooms[room.id].archived
         ),
         changed=tuple(room.id for room in after.rooms if room.id in old_rooms and _looks(room, old_rooms[room.id])),
-        joined=tuple(place for place in members if place not in old_members and place[0] not in created),
-        left=tuple(place for place in old_members if place not in members and place[0] in rooms),
+        joined=tuple(
+            place for place in members if old_members.get(place) != members[place] and place[0] not in created
+        ),
+        left=tuple(place for place in old_members if members.get(place) != old_members[place] and place[0] in rooms),
         keys=_other_keys(before, after),
         revoked=_revoked(after) - _revoked(before),
         disabled=_disabled(after) - _disabled(before),
@@ -57,8 +59,9 @@ def differences(before: DirectorySnapshot, after: DirectorySnapshot) -> Differen
     )
 
 
-def _members(snapshot: DirectorySnapshot) -> dict[tuple[int, int], None]:
-    return {(row.room, row.user): None for row in snapshot.memberships}
+def _members(snapshot: DirectorySnapshot) -> dict[tuple[int, int], int]:
+    """With the number from which on each may read: at another one a membership begins anew."""
+    return {(row.room, row.user): row.first_seq for row in snapshot.memberships}
 
 
 def _looks(one: RoomRow, other: RoomRow) -> bool:

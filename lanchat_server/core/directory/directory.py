@@ -69,6 +69,8 @@ class Directory:
         self._password_numbers: dict[int, int] = {}
         # Revoked devices of which nothing else is known here: the database that knew them is lost.
         self.revoked_unknown: frozenset[bytes] = frozenset()
+        # Since when the log comes back from clients, in wall time; 0: it is whole.
+        self.reopened_ms = 0
         self.users: dict[int, UserRow] = {}
         self.load(snapshot)
 

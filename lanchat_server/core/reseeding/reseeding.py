@@ -13,8 +13,9 @@ from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import Header, check_author, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, chain_hash, check_head
 from lanchat_server.core.directory.directory import Directory
-from lanchat_server.core.model import NewRecord, RoomHead, RunKey
+from lanchat_server.core.model import MembershipRow, NewRecord, RoomHead, RunKey
 from lanchat_server.core.ports import Transaction
+from lanchat_server.core.reseeding.beginnings import later_beginnings
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -38,11 +39,13 @@ class Forks(Exception):
 
 
 class TakenBack(msgspec.Struct, frozen=True):
-    """`head`: where the room stands after it. `count` records are new, of these `runs`."""
+    """`head`: where the room stands after it. `count` records are new, of these `runs`. `later`: memberships that begin
+    after these records instead of before them."""
 
     head: RoomHead
     count: int
     runs: frozenset[RunKey]
+    later: tuple[MembershipRow, ...] = ()
 
 
 def take_back(tx: Transaction, directory: Directory, room: int, records: list[Record], head: Head) -> TakenBack | None:
@@ -68,7 +71,10 @@ def take_back(tx: Transaction, directory: Directory, room: int, records: list[Re
     if new:
         tx.append(room, new, last)
     runs = frozenset(RunKey(room, item.header.device, item.header.run) for item in new)
-    return TakenBack(last, len(new), runs)
+    later = later_beginnings(directory, room, present.seq, last.seq)
+    if later:
+        tx.add_members(later)
+    return TakenBack(last, len(new), runs, tuple(later))
 
 
 def _checked(directory: Directory, room: int, record: Record, chain: bytes) -> NewRecord:
@@ -124,6 +130,18 @@ class Reseeding:
         self.rooms: dict[int, RoomReturn] = {}
         self.users: set[int] = set()
         self._hold_until = now + HOLD if is_open and hold else 0.0
+        # Rooms with messages that are new since the start of this process: what is above them cannot come back.
+        self._new: set[int] = set()
+
+    def note_new(self, room: int) -> None:
+        """A new message has a number."""
+        if self.is_open:
+            self._new.add(room)
+
+    def is_fork(self, room: int, present: int, offered: int) -> bool:
+        """Whether somebody who holds `offered` has other records than the log, which stands at `present`. Who has only
+        the newest of them could not show it."""
+        return room in self._new and offered > present
 
     def waits(self, room: int, now: float) -> float:
         """Seconds that a new message of this room has to wait, 0: it need not."""
@@ -186,12 +204,11 @@ class Reseeding:
         return True
 
     def failed(self, session: int, room: int, *, forked: bool = False) -> None:
-        """What this client gave was not taken."""
-        state = self.rooms.get(room)
-        if state is not None:
-            state.forks += forked
-            if state.session == session:
-                self._release(state)
+        """What this client offered or gave is not taken."""
+        state = self.rooms.setdefault(room, RoomReturn())
+        state.forks += forked
+        if state.session == session:
+            self._release(state)
 
     def end_session(self, session: int) -> None:
         """Somebody else is asked for what this client was giving."""

@@ -29,6 +29,8 @@ from lanchat_server.core.ports import Transaction
 
 # No password's hash: passwords do not come back. (An account without any was deleted.)
 LOST_PASSWORD = "lost"  # noqa: S105 - nobody can log in with it
+# Since when somebody is a member who was one before the log was lost: no statement says it.
+_BEFORE_THE_LOSS = 0
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -156,7 +158,7 @@ class Restoring:
             return False
         self._put_user(row)
         general = self._directory.general().id
-        member = MembershipRow(general, user, self._now_ms, 1, 0, 0)
+        member = MembershipRow(general, user, _BEFORE_THE_LOSS, 1, 0, 0)
         self._tx.add_members([member])
         self._apply.append(lambda: self._directory.put_members([member]))
         if number:
@@ -257,7 +259,7 @@ class Restoring:
 
     def _set_members(self, room: int, members: dict[int, int], present: dict[int, int]) -> None:
         rows = [
-            MembershipRow(room, user, self._now_ms, first, 0, 0)
+            MembershipRow(room, user, _BEFORE_THE_LOSS, first, 0, 0)
             for user, first in members.items()
             if user in self._users and present.get(user) != first
         ]

@@ -16,7 +16,7 @@ is still stored, after its successors: losing it would be worse.
 
 import enum
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +26,7 @@ from lanchat.protocol.errors import ProtocolError, TooLong
 from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
 from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, sign_head
+from lanchat_server.core.accounts.accounts import stated
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.limits import usage
@@ -33,6 +34,7 @@ from lanchat_server.core.limits.meter import Meter, QuotaShortage, QuotaWarning
 from lanchat_server.core.model import (
     ChangesKey,
     Decision,
+    MembershipRow,
     NewRecord,
     QuarantinedMessage,
     Rejection,
@@ -42,6 +44,7 @@ from lanchat_server.core.model import (
     UserRow,
 )
 from lanchat_server.core.ports import Store, Transaction
+from lanchat_server.core.reseeding.beginnings import earlier_beginnings
 from lanchat_server.core.sequencing.quarantine import SHUT_OUT, QuarantineRoom
 
 # Answers that are not decisions: nobody has shown that the message is its author's.
@@ -96,7 +99,8 @@ class BatchOutcome(msgspec.Struct):
     """What a batch came to. `early`: submissions whose predecessor is missing, with the number waited for. `gaps`: runs
     of which one was taken without its predecessor. `waiting`: submissions for which there is no room, with the author.
     `near`: whose quotas are nearly used up. `log_octets`: what the log takes now. `quarantined`: what waits for an
-    administrator from now on; `quarantine`: how much does in all, None when nothing came or went."""
+    administrator from now on; `quarantine`: how much does in all, None when nothing came or went. `begin_earlier`:
+    memberships that begin with these messages instead of after them."""
 
     decided: list[tuple[Submission, Decision]] = []
     early: list[tuple[Submission, int]] = []
@@ -105,6 +109,7 @@ class BatchOutcome(msgspec.Struct):
     waiting: list[tuple[Submission, int, QuotaShortage]] = []
     near: list[QuotaWarning] = []
     quarantined: list[QuarantinedMessage] = []
+    begin_earlier: list[MembershipRow] = []
     quarantine: int | None = None
     log_octets: int = 0
     repeated: int = 0
@@ -154,7 +159,7 @@ class Sequencer:
     """The writer's judgement. One per server process."""
 
     def __init__(self, directory: Directory, log_key: Ed25519PrivateKey, config: CoreConfig) -> None:
-        """`log_key` signs heads. `directory` is only read."""
+        """`log_key` signs heads. `directory` is only read, but for where members of a log that comes back begin."""
         self._directory = directory
         self._log_key = log_key
         self._progress = RunProgress(config.progress_max)
@@ -174,6 +179,7 @@ class Sequencer:
         except BaseException:
             self._progress.forget(runs)
             raise
+        draft.apply()
         for run, last in draft.last.items():
             self._progress.advance(run, last)
         return outcome
@@ -212,6 +218,8 @@ class _Draft:
         self._in_quarantine: set[MessageKey] = set()
         self._quarantine = QuarantineRoom({})
         self._outcome = BatchOutcome()
+        # What the directory learns once the transaction is committed.
+        self.apply: Callable[[], None] = _nothing
         self.last: dict[RunKey, int] = {}
 
     def look_up(self, batch: list[Submission], progress: dict[RunKey, int]) -> None:
@@ -440,6 +448,8 @@ class _Draft:
             self._tx.append(room, new, head)
             signed = sign_head(log_key, log.log_id, log.epoch, room, head.seq, head.hash, head.time_ms)
             self._outcome.committed[room] = Committed(_relayed(new), signed)
+            self._outcome.begin_earlier += earlier_beginnings(self._directory, room, new[0].record.seq)
+        self._begin_earlier(self._outcome.begin_earlier)
         if self._rejections:
             self._tx.reject(self._rejections)
         self._write_quarantine()
@@ -447,6 +457,12 @@ class _Draft:
         self._outcome.near = self._meter.near
         self._outcome.log_octets = self._tx.log_octets()
         return self._outcome
+
+    def _begin_earlier(self, members: list[MembershipRow]) -> None:
+        if members:
+            self._tx.add_members(members)
+            rooms = {member.room for member in members}
+            self.apply = stated(self._tx, self._directory, lambda: self._directory.put_members(members), rooms=rooms)
 
     def _write_quarantine(self) -> None:
         kept, decided = self._outcome.quarantined, self._judged
@@ -456,6 +472,10 @@ class _Draft:
             self._tx.release_quarantined(decided)
         if kept or decided:
             self._outcome.quarantine = max(0, self._quarantine.messages - len(decided))
+
+
+def _nothing() -> None:
+    """Nothing is to be learnt."""
 
 
 def changes_key(header: Header) -> ChangesKey:

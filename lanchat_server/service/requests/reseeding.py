@@ -8,6 +8,7 @@ from lanchat.protocol.codes import Code, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.records import Record
+from lanchat_server.core.accounts.accounts import stated
 from lanchat_server.core.accounts.changes import DirectoryChange
 from lanchat_server.core.model import DeviceRow
 from lanchat_server.core.ports import Transaction
@@ -86,6 +87,8 @@ async def offer_records(
         raise Refused(Code.BAD_REQUEST, "not a head of this log before")
     state, now, offered = context.core.reseeding, context.now(), operation.head.seq
     present = context.core.heads[room].seq
+    if state.is_fork(room, present, offered):
+        return _forked(context, connection, room)
     wanted = state.offer(connection.session, connection.user or 0, room, present, offered, operation.first, now)
     retry = 0 if wanted or offered <= present else round(reseeding.RETRY * 1000)
     return wire.RecordsWanted(wanted, retry)
@@ -112,10 +115,7 @@ async def give_records(
     try:
         taken = await _take(context, room, list(parts), operation)
     except Forks:
-        state.failed(connection.session, room, forked=True)
-        name = context.directory.users[connection.user or 0].name
-        log.warning("room %d: %s has other messages than this log", room, name)
-        return wire.RecordsWanted(0, forked=True)
+        return _forked(context, connection, room)
     except ProtocolError as error:
         state.failed(connection.session, room)
         raise Refused(Code.BAD_REQUEST, str(error)) from error
@@ -123,10 +123,19 @@ async def give_records(
         state.failed(connection.session, room)
         return again
     context.core.reload_heads({room: context.sequencer.sign(room, taken.head)}, context.now())
+    context.notices.moved(taken.later)
     more = state.taken(connection.session, connection.user or 0, room, taken, context.now())
     if not more:
         _report(context, room)
     return wire.RecordsWanted(taken.head.seq + 1 if more else 0)
+
+
+def _forked(context: RequestContext, connection: ClientConnection, room: int) -> wire.RecordsWanted:
+    context.core.reseeding.failed(connection.session, room, forked=True)
+    log.warning(
+        "room %d: %s has other messages than this log", room, context.directory.users[connection.user or 0].name
+    )
+    return wire.RecordsWanted(0, forked=True)
 
 
 async def _take(
@@ -146,7 +155,14 @@ async def _take(
     def job(tx: Transaction) -> DirectoryChange[TakenBack | None]:
         taken = take_back(tx, directory, room, records, head)
         runs = taken.runs if taken is not None else ()
-        return DirectoryChange(taken, lambda: context.sequencer.took_back(runs))
+
+        def apply() -> None:
+            context.sequencer.took_back(runs)
+            if taken is not None:
+                directory.put_members(taken.later)
+
+        is_stated = taken is not None and taken.later
+        return DirectoryChange(taken, stated(tx, directory, apply, rooms=[room]) if is_stated else apply)
 
     if fresh:
         await context.writer.transact(devices)

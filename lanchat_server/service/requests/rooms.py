@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from lanchat.protocol import wire
-from lanchat.protocol.codes import Code, Role, RoomKind
+from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.text.names import clean_room_name
 from lanchat_server.core.accounts import accounts
@@ -250,6 +250,7 @@ async def _add(
     """`check` raises Refused; it is called again when everything before this has been decided. `spender`: whose
     allowance for a day this is taken from."""
     check()
+    _check_comes_back(context, room)
     now_ms = context.wall_ms()
 
     def job(tx: Transaction) -> DirectoryChange[bool]:
@@ -288,6 +289,13 @@ def _check_manages(context: RequestContext, connection: ClientConnection, room: 
     user = context.directory.users[_user(connection)]
     if _row(context, room).creator != user.id and user.role < Role.MODERATOR:
         raise Refused(Code.NOT_ALLOWED, "for the room's creator and moderators")
+
+
+def _check_comes_back(context: RequestContext, room: int) -> None:
+    """Whoever joins while earlier messages come back would have to begin anew with each page of them."""
+    waits = context.core.reseeding.waits(room, context.now())
+    if waits and _row(context, room).history is HistoryPolicy.SINCE_JOINING:
+        raise Refused(Code.BUSY, "the room is coming back", waits)
 
 
 def _check_open(context: RequestContext, room: int) -> None:

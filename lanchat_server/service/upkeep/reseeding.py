@@ -20,6 +20,7 @@ def begin_reseeding(context: RequestContext) -> None:
     mark = lost_log.mark_of(data_dir, directory.log, context.wall_ms())
     if mark is None:
         return
+    directory.reopened_ms = mark.since_ms
     directory.know_revoked([bytes.fromhex(device) for device in mark.revoked], 0)
     context.core.reseeding = Reseeding(True, not mark.settled, context.now())
     context.background(_settle(context))

@@ -9,7 +9,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.codes import Code, HistoryPolicy, Role, RoomKind
 from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
 from lanchat.protocol.log.keys import public_octets
-from lanchat.protocol.log.messages import Kind
+from lanchat.protocol.log.messages import Kind, decode_header_untrusted
 from lanchat.protocol.log.records import Head, Record, chain_hash, sign_head
 from lanchat.protocol.log.statements import (
     AccountBody,
@@ -21,9 +21,10 @@ from lanchat.protocol.log.statements import (
     members_hash,
 )
 from lanchat_server.core.model import LogState, RoomHead
-from lanchat_server.core.reseeding.reseeding import HOLD, Reseeding
+from lanchat_server.core.reseeding.reseeding import HOLD, RETRY, Reseeding
 from lanchat_server.core.reseeding.restoring import LOST_PASSWORD
-from lanchat_server.service.requests import login, reseeding
+from lanchat_server.core.sequencing.sequencer import Submission
+from lanchat_server.service.requests import login, reseeding, rooms
 from tests.explorer.harness import GENERAL, MEMBER, OWNER, ROOM, THIRD
 from tests.support.rig import LOG_ID, LOG_KEY, Author, make_author
 from tests.unit.server.service.test_room_deletion import DeletionHarness, do
@@ -273,3 +274,76 @@ def test_registration_waits_until_an_account_has_come_back(stage: DeletionHarnes
     stage.service.directory.users = {}
     with pytest.raises(Exception, match="come back first"):
         login._check_registration(stage.service, None, wire.Register("x", "y", None, "", ""))  # type: ignore[arg-type]
+
+
+# --- Where memberships begin ------------------------------------------------------------------------------------------
+
+
+def since_joining(stage: DeletionHarness, reopened_ms: int = 1) -> None:
+    """The room shows newcomers nothing, and the log comes back since `reopened_ms`."""
+    stage.service.directory.reopened_ms = reopened_ms
+    closed = replace(stage.database.rooms[ROOM], history=HistoryPolicy.SINCE_JOINING)
+    stage.database.rooms[ROOM] = closed
+    stage.service.directory.put_room(closed)
+    stage.service.core.reseeding = Reseeding(True, False, stage.service.now())
+
+
+def begins(stage: DeletionHarness, user: int) -> int:
+    kept = stage.database.memberships[ROOM, user]
+    assert stage.service.directory.membership(ROOM, user) == kept
+    return kept.first_seq
+
+
+def test_who_joined_before_earlier_records_came_back_does_not_read_them(stage: DeletionHarness) -> None:
+    since_joining(stage)
+    before = head_of(stage, ROOM).seq
+    number = stage.database.rooms[ROOM].number
+    members = {user: begins(stage, user) for user in (OWNER, MEMBER)}
+    assert isinstance(do(stage, OWNER, rooms.invite_user, wire.InviteUser(ROOM, THIRD)), wire.Done)
+    assert begins(stage, THIRD) == before + 1
+    records, head = said(stage, ROOM, "one", "two", "three")
+    offer(stage, OWNER, head)
+    give(stage, OWNER, ROOM, records, head)
+    assert begins(stage, THIRD) == head.seq + 1
+    assert {user: begins(stage, user) for user in members} == members
+    assert stage.database.rooms[ROOM].number > number
+
+
+def test_who_was_a_member_before_the_loss_reads_what_comes_back(stage: DeletionHarness) -> None:
+    since_joining(stage, reopened_ms=stage.service.wall_ms() + 1)
+    before = head_of(stage, ROOM).seq
+    listing = {OWNER: 1, MEMBER: 1, THIRD: before + 2}
+    give_said(stage, room(listing, room=ROOM), members={ROOM: listing})
+    records, head = said(stage, ROOM, "one", "two", "three")
+    offer(stage, OWNER, head)
+    give(stage, OWNER, ROOM, records, head)
+    assert begins(stage, THIRD) == before + 2
+
+
+def test_who_was_to_begin_above_what_nobody_gives_back_begins_with_the_next_message(stage: DeletionHarness) -> None:
+    since_joining(stage)
+    before = head_of(stage, ROOM).seq
+    listing = {OWNER: 1, MEMBER: 1, THIRD: before + 5}
+    give_said(stage, room(listing, room=ROOM), members={ROOM: listing})
+    message = stage.authors[OWNER].message("new", room=ROOM)
+    submission = Submission(0, message, decode_header_untrusted(message.header))
+    outcome = stage.service.sequencer.commit(stage.service.store, [submission], stage.service.wall_ms())
+    assert [decision.seq for _, decision in outcome.decided] == [before + 1]
+    assert [(member.user, member.first_seq) for member in outcome.begin_earlier] == [(THIRD, before + 1)]
+    assert begins(stage, THIRD) == before + 1
+
+
+def test_nobody_joins_while_what_was_said_before_comes_back(stage: DeletionHarness) -> None:
+    since_joining(stage)
+    _records, head = said(stage, ROOM, "one", "two")
+    offer(stage, OWNER, head)
+    assert do(stage, OWNER, rooms.invite_user, wire.InviteUser(ROOM, THIRD)) is Code.BUSY
+
+
+def test_who_holds_only_the_newest_records_of_a_fork_is_told_so(stage: DeletionHarness) -> None:
+    """He cannot show it, and would wait for others for ever."""
+    _records, head = said(stage, ROOM, "one", "two", "three")
+    assert offer(stage, MEMBER, head, first=head.seq) == wire.RecordsWanted(0, round(RETRY * 1000))
+    stage.service.core.reseeding.note_new(ROOM)
+    assert offer(stage, MEMBER, head, first=head.seq).forked
+    assert stage.service.core.reseeding.rooms[ROOM].forks == 1
