@@ -179,6 +179,9 @@ def _payloads() -> list[bytes]:
         wire.WantMissed(GENERAL, [1, 2, 300]),
         wire.Missed(GENERAL, _log().records[GENERAL][10]),
         wire.Introduce(office.talkers[4].entry()),
+        wire.Digest(5, 7, 9),
+        wire.WantStatements(0),
+        *office.talkers[3].talk._hearsay._tell(2, 0),
     ]
     return [encode([]), *(encode([frame]) for frame in frames), encode(frames[2:5]), encode([wire.Digest(1)] * 17)]
 

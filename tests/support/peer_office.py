@@ -79,10 +79,10 @@ class Talker(PeerHost):
             self.carried,
             self.records,
             MissedRecords(number, self.statements, self.copies, self._take_given),
+            self.store,
             number,
             office.net.random.random,
             lambda: 1_700_000_000_000 + int(office.net.now * 1000),
-            lambda devices: self.store.certificates(devices).values(),
             lambda room: self.logged,
         )
         # Names in its copy of the log.

@@ -441,6 +441,8 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_bodies_that_are_fetched_are_bounded",
     "lanchat/core/peers/links.py:ENDS_OF_USER_MAX": "tests/unit/core/test_peer_links.py"
     "::test_starts_of_one_device_push_out_only_each_other",
+    "lanchat/core/peers/hearsay.py:PARTS_MAX": "tests/unit/core/test_peer_statements.py"
+    "::test_unfinished_lists_are_bounded",
     "lanchat/core/peers/missed.py:ASKED_MAX": "tests/unit/core/test_peer_missed.py"
     "::test_questions_for_missed_records_are_bounded",
     "lanchat/core/peers/records.py:FETCHED_OCTETS_MAX": "tests/unit/core/test_peer_records.py"

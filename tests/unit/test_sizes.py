@@ -20,7 +20,7 @@ FILES = {
     "lanchat/core/core.py": (900, "the core's face: each frame and call goes to the part that it is about"),
     "lanchat/core/rooms/room.py": (415, "what is done with each record and head of a room, once"),
     "lanchat/core/rooms/room_set.py": (410, "the rooms of a session"),
-    "lanchat/core/peers/talk.py": (420, "what is done for each frame of a peer, once"),
+    "lanchat/core/peers/talk.py": (430, "what is done for each frame of a peer, once"),
     "lanchat/store/local.py": (460, "each method of the client's stores, a transaction each"),
     "lanchat/transport/driver.py": (430, "one core's connections, timers and sockets from start to stop"),
     "lanchat_server/core/accounts/accounts.py": (430, "each change of accounts, devices and rooms once"),
@@ -29,7 +29,7 @@ FILES = {
     "lanchat/app/rooms.py": (440, "what a room and each of its lines are made of, in one place"),
     "lanchat_server/core/hub.py": (530, "what is done for a message or a batch, one after the other"),
     "lanchat_server/core/sequencing/sequencer.py": (
-        485,
+        510,
         "the judgement of one batch, from what it looks up to what it writes",
     ),
     "lanchat_server/service/lifecycle/server.py": (

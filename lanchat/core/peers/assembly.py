@@ -54,10 +54,10 @@ def make_peers(
         carried,
         RecordExchange(log[0], user, statements, rooms.copies, check_head, authors.unknown),
         MissedRecords(user, statements, rooms.copies, rooms.take_given_untrusted),
+        store,
         user,
         random,
         now_ms,
-        lambda devices: store.certificates(devices).values(),
         lambda room: _recent_names(store, room),
     )
     rooms.ask_others = talk.ask_for

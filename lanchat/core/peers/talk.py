@@ -17,6 +17,7 @@ from lanchat.core.context import CoreContext
 from lanchat.core.events import CarriedRefused, MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.comparing import NAMES_AT_ONCE, Comparison
+from lanchat.core.peers.hearsay import StatementExchange
 from lanchat.core.peers.introductions import Introductions
 from lanchat.core.peers.links import PeerLinks
 from lanchat.core.peers.missed import MissedRecords
@@ -25,7 +26,7 @@ from lanchat.core.peers.pieces import PieceCollector
 from lanchat.core.peers.records import RecordExchange
 from lanchat.core.people.authors import Authors, UnknownDevice
 from lanchat.core.people.statements import KnownStatements
-from lanchat.core.ports import LocalStoreError
+from lanchat.core.ports import LocalStoreError, StatementStore
 from lanchat.core.timers import earliest
 from lanchat.protocol import wire
 from lanchat.protocol.datagram.packer import pack_datagrams
@@ -79,39 +80,37 @@ class PeerTalk:
         carried: CarriedMessages,
         records: RecordExchange,
         missed: MissedRecords,
+        store: StatementStore,
         user: int,
         random: Callable[[], float],
         now_ms: Callable[[], int],
-        certificates: Callable[[Sequence[bytes]], Iterable[Certificate]],
         recent: Callable[[int], Iterable[MessageKey]],
     ) -> None:
-        """`user`: this client's. `certificates`: those that the local store has. `recent(room)`: names of a room's last
-        records in the local copy; both raise LocalStoreError."""
+        """`user`: this client's. `recent(room)`: names of its last stored records; raises LocalStoreError."""
         self.counters: Counter[str] = Counter()
         self._core_context = core_context
         self._links = links
         self._statements = statements
         self._authors = authors
         self._carried = carried
-        self.records = records
-        self._missed = missed
+        self.records, self._missed = records, missed
         self._user = user
         self._random = random
         self._now_ms = now_ms
-        self._certificates = certificates
+        self._store = store
         self._recent = recent
         # Rooms whose last records were looked at.
         self._looked: set[int] = set()
         self._partners: dict[PeerEnd, Partner] = {}
         self._compare_at: float | None = None
-        self._round = 0
-        self._away = False
+        self._round, self._away = 0, False
         # What came and is to be stored, with where from and through how many ends.
         self._taken: list[tuple[Carried, PeerEnd | None, int]] = []
         self._unproven: dict[MessageKey, tuple[Message, PeerEnd]] = {}
         self._comparison = Comparison(carried, self._is_shared)
         self._pieces = PieceCollector()
         self._introductions = Introductions(links, random)
+        self._hearsay = StatementExchange(statements, store, self._is_shared)
 
     # --- Life ---------------------------------------------------------------------------------------------------------
 
@@ -121,6 +120,7 @@ class PeerTalk:
             self._introductions.set_away(away, self._core_context.now)
         self._away = away
         self.records.set_away(away)
+        self._hearsay.set_away(away)
         self._plan()
 
     def say(self, message: Message) -> None:
@@ -182,6 +182,8 @@ class PeerTalk:
                 self._missed.take(end, frame, self._core_context.now)
             case wire.WantPeers() | wire.Introduce():
                 self._send_all(self._introductions.take(end, frame, self._core_context.now))
+            case wire.WantStatements() | wire.Told():
+                self._send(end, self._hearsay.take(end, user, frame, self._core_context.now))
             case wire.Holds():
                 self._take_names(end, user, frame)
             case wire.Want():
@@ -349,7 +351,9 @@ class PeerTalk:
             self._send(end, self._comparison.names(user, frame.rooms))
             return
         self._send(end, self.records.compare(user, frame.stored))
-        if frame.digest != self._comparison.digest(user):
+        digest = self._comparison.digest(user)
+        self._send(end, self._hearsay.compare(end, user, frame.said, digest, self._core_context.now))
+        if frame.digest != digest:
             self._send(end, self._comparison.rooms(user))
 
     def _take_names(self, end: PeerEnd, user: int, frame: wire.Holds) -> None:
@@ -375,7 +379,7 @@ class PeerTalk:
         if self._partner(end).handed.take(self._core_context.now, len(devices) or 1):
             raise ProtocolError("too many messages asked for")
         try:
-            found = list(self._certificates(devices))
+            found = list(self._store.certificates(devices).values())
         except LocalStoreError:
             return
         for certificate in found:
@@ -410,8 +414,9 @@ class PeerTalk:
         self._plan()
         live = list(self._links.live_ends(now).items())
         self.records.forget(dict(live))
+        self._hearsay.forget(dict(live))
         self._round += _FANOUT
         for place in range(min(_FANOUT, len(live))):
             end, user = live[(self._round + place) % len(live)]
-            stored = self.records.digest(user) if self._away else 0
-            self._send(end, [wire.Digest(self._comparison.digest(user), stored)])
+            stored, said = (self.records.digest(user), self._hearsay.digest(user)) if self._away else (0, 0)
+            self._send(end, [wire.Digest(self._comparison.digest(user), stored, said)])

@@ -5,7 +5,7 @@ list that a statement has the hash of (members of one's rooms, revoked devices) 
 asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.core.config import ClientConfig
 from lanchat.core.context import CoreContext
@@ -14,8 +14,10 @@ from lanchat.core.session.pages import PagedRequest
 from lanchat.core.session.requests import Answer
 from lanchat.core.timers import earliest
 from lanchat.protocol import wire
+from lanchat.protocol.codec import encode
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.certificates import CertificateBody
+from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.statements import (
     AccountBody,
     RevocationsBody,
@@ -65,6 +67,8 @@ class KnownStatements:
             room: {member.user: member.first_seq for member in listing} for room, listing in stored.members.items()
         }
         self._revoked = frozenset(stored.revoked)
+        # Of accounts and revoked devices; None: to be made anew.
+        self._people_digest: bytes | None = None
         self._number = stored.number
         for statement in stored.statements:
             self._put(read_statement_untrusted(statement))
@@ -113,6 +117,66 @@ class KnownStatements:
     def refuses_owner(self, owner: CertificateBody) -> bool:
         """The same of a certificate's device."""
         return self.refuses(owner.device, owner.user)
+
+    # --- Among clients --------------------------------------------------------------------------------------------
+
+    @property
+    def number(self) -> int:
+        """Everything up to there was told by the server."""
+        return self._number
+
+    def digest(self, rooms: Iterable[int]) -> int:
+        """Of what is known here of accounts, revoked devices and these rooms, in ascending order; never 0."""
+        if self._people_digest is None:
+            people = [(user, body.number) for user, body in sorted(self.accounts.items())]
+            said = self._revocations if self._revoked_fits() else None
+            self._people_digest = sha256(encode([people, said.number if said is not None else 0]))
+        numbers = [(room, self.rooms[room].number) for room in rooms if self.members(room) is not None]
+        return int.from_bytes(sha256(self._people_digest, encode(numbers))[:4], "big") or 1
+
+    def open_untrusted(self, statement: Statement) -> StatementBody:
+        """What it says; raises ProtocolError unless the log signed it."""
+        return open_statement_untrusted(self._log_key, self._log_id, statement)
+
+    def lacks(self, body: StatementBody) -> bool:
+        """Whether it is newer than what is known here, or its list is not here."""
+        match body:
+            case AccountBody():
+                known: StatementBody | None = self.accounts.get(body.user)
+            case RoomBody():
+                known = self.rooms.get(body.room)
+            case RevocationsBody():
+                known = self._revocations
+        if known is None or known.number != body.number:
+            return self._has_room(body) and (known is None or known.number < body.number)
+        if isinstance(body, RoomBody):
+            return not body.deleted and self.members(body.room) is None
+        return isinstance(body, RevocationsBody) and not self._revoked_fits()
+
+    def revoked_of(self, said: RevocationsBody) -> list[bytes] | None:
+        """The devices that this statement is about; None when they are not here."""
+        return sorted(self._revoked) if said == self._revocations and self._revoked_fits() else None
+
+    def take_given_untrusted(self, statement: Statement, members: dict[int, int], devices: Sequence[bytes]) -> None:
+        """One that `lacks` names, of another client, with all of its list. Raises ProtocolError: the list does not
+        fit; then nothing is kept."""
+        body = self.open_untrusted(statement)
+        if isinstance(body, RoomBody) and (body.deleted or not _fits(body, members)):
+            raise ProtocolError("list of members that does not fit")
+        if isinstance(body, RevocationsBody) and devices_hash(devices) != body.devices_hash:
+            raise ProtocolError("list of devices that does not fit")
+        self.take_untrusted([statement])
+        if isinstance(body, RoomBody):
+            self._set_members(body.room, members)
+        elif isinstance(body, RevocationsBody):
+            self._revoke(devices)
+
+    def _revoke(self, devices: Iterable[bytes]) -> None:
+        # Nothing is taken back: of a restored backup the list may be shorter than the one that was known.
+        self._revoked |= frozenset(devices)
+        self._people_digest = None
+        self.refusals += 1
+        self._revoked_unsaved = True
 
     # --- A session ------------------------------------------------------------------------------------------------
 
@@ -165,6 +229,7 @@ class KnownStatements:
 
     def _put(self, body: StatementBody) -> bool:
         """Whether it is newer than what was known."""
+        self._people_digest = None
         match body:
             case AccountBody():
                 return _newer(self.accounts, body.user, body)
@@ -277,10 +342,7 @@ class KnownStatements:
         if isinstance(answer, wire.RevokedList):
             said = self._revocations
             if said is not None and devices_hash(answer.devices) == said.devices_hash:
-                # Nothing is taken back: of a restored backup the list may be shorter than the one that was known.
-                self._revoked |= frozenset(answer.devices)
-                self.refusals += 1
-                self._revoked_unsaved = True
+                self._revoke(answer.devices)
         else:
             self._ask_later(subject)
 

@@ -187,6 +187,7 @@ from lanchat.protocol.wire.peers import RoomReach as RoomReach
 from lanchat.protocol.wire.peers import Roster as Roster
 from lanchat.protocol.wire.peers import Stored as Stored
 from lanchat.protocol.wire.peers import StoredHead as StoredHead
+from lanchat.protocol.wire.peers import Told as Told
 from lanchat.protocol.wire.peers import Want as Want
 from lanchat.protocol.wire.peers import WantAuthors as WantAuthors
 from lanchat.protocol.wire.peers import WantHead as WantHead
@@ -194,6 +195,7 @@ from lanchat.protocol.wire.peers import WantMissed as WantMissed
 from lanchat.protocol.wire.peers import WantPeers as WantPeers
 from lanchat.protocol.wire.peers import WantPiece as WantPiece
 from lanchat.protocol.wire.peers import WantRecords as WantRecords
+from lanchat.protocol.wire.peers import WantStatements as WantStatements
 from lanchat.protocol.wire.peers import decode_peer_datagram_untrusted as decode_peer_datagram_untrusted
 from lanchat.protocol.wire.peers import decode_peer_records_untrusted as decode_peer_records_untrusted
 from lanchat.protocol.wire.reseeding import GiveRecords as GiveRecords

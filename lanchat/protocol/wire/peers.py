@@ -10,7 +10,9 @@ from lanchat.protocol.log.certificates import Certificate
 from lanchat.protocol.log.messages import HEADER_MAX, Message
 from lanchat.protocol.log.peers import PeerInfo
 from lanchat.protocol.log.records import Head, Record
+from lanchat.protocol.log.statements import Statement
 from lanchat.protocol.wire.base import Frame
+from lanchat.protocol.wire.statements import Member
 
 Host = Annotated[bytes, msgspec.Meta(min_length=4, max_length=16)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -92,10 +94,13 @@ class Carry(Frame, frozen=True, tag=1):
 
 class Digest(Frame, frozen=True, tag=2):
     """Of all that this end carries of rooms that both are in. Answered by RoomDigests when it differs. `stored`: of how
-    far it has the log of these rooms, 0: it has the server for that. Answered by Stored when it differs."""
+    far it has the log of these rooms, 0: it has the server for that. Answered by Stored when it differs. `said`: of the
+    statements that both may know, 0: it tells none. Answered by WantStatements when it differs, by an end that has the
+    server by a Digest."""
 
     digest: U63
     stored: U32 = 0
+    said: U32 = 0
 
 
 class RoomDigest(msgspec.Struct, array_like=True, frozen=True):
@@ -242,10 +247,30 @@ class Missed(Frame, frozen=True, tag=19):
     record: Record
 
 
+class WantStatements(Frame, frozen=True, tag=20):
+    """Statements with higher numbers that this end may know. Answered by Told, for some of them."""
+
+    number: U63
+
+
+# Of a list in one datagram, with its statement.
+MEMBERS_TOLD, DEVICES_TOLD = 24, 24
+
+
+class Told(Frame, frozen=True, tag=21):
+    """A statement, with a part of its list: of the members of a room, MEMBERS_TOLD at a time in the order of the users,
+    or of revoked devices, DEVICES_TOLD at a time."""
+
+    statement: Statement
+    part: Annotated[int, msgspec.Meta(ge=0, lt=1 << 16)]
+    members: Annotated[list[Member], msgspec.Meta(max_length=MEMBERS_TOLD)] = []
+    devices: Annotated[list[Key16], msgspec.Meta(max_length=DEVICES_TOLD)] = []
+
+
 PeerFrame = (
     Carry | Digest | RoomDigests | Holds | Want | WantAuthors | PeerCertificates | OfferMessage | WantPiece | Piece
     | Stored | WantHead | StoredHead | WantRecords | RecordsPiece | WantPeers | Introduce
-    | WantMissed | Missed
+    | WantMissed | Missed | WantStatements | Told
 )  # fmt: skip
 decode_peer_datagram_untrusted = decoder(Annotated[list[PeerFrame], msgspec.Meta(max_length=DATAGRAM_FRAMES_MAX)])
 decode_peer_records_untrusted = decoder(Annotated[list[Record], msgspec.Meta(max_length=RECORDS_MAX)])
