@@ -68,11 +68,14 @@ def draw_kills(count: int, seed: int, first: int = 0) -> list[Kill]:
     return kills
 
 
-async def campaign(scene: ServerWithClients, kills: Sequence[Kill], rate: float = RATE) -> Tally:
-    """Kill at each of these, in order, while everybody writes; then let everything settle, stop, and audit."""
+async def campaign(
+    scene: ServerWithClients, kills: Sequence[Kill], rate: float = RATE, undecided_max: int | None = None
+) -> Tally:
+    """Kill at each of these, in order, while everybody writes (`ClientCrowd.start_writing`); then let everything
+    settle, stop, and audit."""
     tally = Tally()
     async with scene:
-        scene.crowd.start_writing(rate)
+        scene.crowd.start_writing(rate, undecided_max)
         scene.server.kill()
         for kill in kills:
             await _start_and_kill(scene, kill, tally)

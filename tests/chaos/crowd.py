@@ -44,6 +44,10 @@ class EventRecord:
     states: list[tuple[float, api.LinkState]] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
 
+    def undecided(self) -> int:
+        """How many messages were made and not acknowledged; one that is being handed in may count already."""
+        return len(self.made) - len(self.acknowledged)
+
     def take(self, event: api.Event) -> None:
         now = time.monotonic()
         match event:
@@ -109,14 +113,17 @@ class ClientCrowd:
         for person in self.people:
             await person.enter(server)
 
-    def start_writing(self, rate: float = RATE) -> None:
-        """Each client writes `rate` messages a second, at random times, until `stop_writing`."""
-        self._writing = [asyncio.create_task(self._write(person, rate)) for person in self.people]
+    def start_writing(self, rate: float = RATE, undecided_max: int | None = None) -> None:
+        """Each client writes `rate` messages a second, at random times, until `stop_writing`. One with `undecided_max`
+        messages that no server has acknowledged pauses: on a computer that needs minutes for a restart, all that is
+        written meanwhile would make the next one slower still."""
+        self._writing = [asyncio.create_task(self._write(person, rate, undecided_max)) for person in self.people]
 
-    async def _write(self, person: CrowdClient, rate: float) -> None:
+    async def _write(self, person: CrowdClient, rate: float, undecided_max: int | None) -> None:
         while True:
             await asyncio.sleep(self._random.uniform(0.2, 1.8) / rate)
-            await person.say()
+            if undecided_max is None or person.memory.undecided() < undecided_max:
+                await person.say()
 
     async def stop_writing(self) -> None:
         """Raises what a writer died of: a message that could not even be made durable."""

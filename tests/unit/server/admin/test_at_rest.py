@@ -512,12 +512,17 @@ def test_transaction_without_a_lease_is_refused(database: Database) -> None:
         pass
 
 
-def test_command_waits_for_a_server_that_reports_progress(config: ServerConfig, database: Database) -> None:
+def test_command_waits_for_a_server_that_reports_progress(
+    config: ServerConfig, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than it bears silence, which is long enough here for a busy computer to report."""
+    monkeypatch.setattr(local, "SILENCE_MAX", patient(0.2))
+
     def respond(sock: socket.socket) -> None:
         _read(sock)
-        for _ in range(8):
+        for _ in range(10):
             sock.sendall(wire.pack_frame(wire.Pong(0)))
-            threading.Event().wait(0.1)
+            threading.Event().wait(local.SILENCE_MAX / 8)
         sock.sendall(wire.pack_frame(wire.Response(1, wire.AccountList([]))))
 
     channel = channel_of(database.folder, respond)
