@@ -3,8 +3,17 @@
 MySQL and MariaDB errors are told apart by number: the connector's exception classes differ between its variants.
 """
 
+import shutil
 from pathlib import Path
-from sqlite3 import SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOTADB, SQLITE_READONLY
+from sqlite3 import (
+    SQLITE_BUSY,
+    SQLITE_CANTOPEN,
+    SQLITE_CORRUPT,
+    SQLITE_FULL,
+    SQLITE_IOERR,
+    SQLITE_NOTADB,
+    SQLITE_READONLY,
+)
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -75,6 +84,8 @@ _ROLLED_BACK = frozenset(
 )
 # ER_DISK_FULL, ER_RECORD_FILE_FULL, ER_OPTION_PREVENTS_STATEMENT (read_only), ER_READ_ONLY_MODE
 _DISK = frozenset({1021, 1114, 1290, 1836})
+# Octets that SQLite needs beside the file to open it: its index of the log in shared memory, and a page of the log.
+_ROOM_MIN = 128 * 1024
 
 
 def error_number(error: BaseException) -> int:
@@ -184,10 +195,19 @@ def _explain_sqlite(error: SQLAlchemyError, address: DatabaseAddress, reason: st
         SQLITE_CANTOPEN: _("Cannot open the database {path}"),
         SQLITE_BUSY: _("Another program has locked the database {path}"),
     }
-    text = texts.get(error_number(error))
+    number = error_number(error)
+    text = texts.get(SQLITE_FULL if number == SQLITE_IOERR and _has_no_room(address) else number)
     if text is None:
         return _("Database {path}: {reason}").format(path=address, reason=reason)
     return text.format(path=address)
+
+
+def _has_no_room(address: DatabaseAddress) -> bool:
+    """Whether the disk is full: of a file in shared memory SQLite does not say why it could not be made larger."""
+    try:
+        return address.path is not None and shutil.disk_usage(address.path.parent).free < _ROOM_MIN
+    except OSError:
+        return False
 
 
 def _explain_mysql(number: int, address: DatabaseAddress, reason: str) -> str:

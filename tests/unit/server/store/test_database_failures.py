@@ -1,14 +1,20 @@
 """Behaviour of the store when the database fails during an operation. Servers are really killed and stopped."""
 
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
 from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.connection.errors import explain
+from lanchat_server.store.connection.url import sqlite_address
 from tests.support.mariadb import PASSWORD, MariaDB
 from tests.support.stores import Database, Log, added, user
 from tests.support.waiting import wait_until
@@ -234,3 +240,15 @@ def test_full_disk_is_a_failed_commit(tmp_path: Path) -> None:
     assert one_line_without_password(raised.value)
     assert len(store.records(log.room, range(20))) == 1
     database.close()
+
+
+@pytest.mark.parametrize(("free", "text"), [(4096, "No space left for the database"), (1 << 30, "disk I/O error")])
+def test_full_disk_is_named_where_sqlite_tells_of_input_and_output(
+    free: int, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free, folder=folder))
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    said = explain(OperationalError("PRAGMA journal_mode=WAL", None, error), sqlite_address(tmp_path / "chat.sqlite3"))
+    assert text in said
+    assert str(tmp_path / "chat.sqlite3") in said
