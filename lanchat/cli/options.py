@@ -225,11 +225,15 @@ def _history(parser: argparse.ArgumentParser) -> None:
         "--limit", metavar="N", type=limit, default=50, help=_("how many messages to show at most (50)")
     )
     parser.add_argument("--before", metavar="SEQ", type=_sequence, default=0, help=_("only those before this number"))
-    parser.add_argument("--search", metavar="WORDS", help=_("only those with all these words or beginnings of words"))
+    help = _(
+        "only those with all these words or beginnings of words; from:NAME, after:DAY, before:DAY choose among them"
+    )
+    parser.add_argument("--search", metavar="WORDS", help=help)
 
 
 def _search(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", metavar="WORDS", help=_("all these words or beginnings of words"))
+    help = _("all these words or beginnings of words; from:NAME, in:ROOM, after:DAY, before:DAY choose among them")
+    parser.add_argument("words", metavar="WORDS", help=help)
     limit = whole_number(1, 1_000_000)
     parser.add_argument(
         "--limit", metavar="N", type=limit, default=50, help=_("how many messages to show at most (50)")

@@ -47,6 +47,7 @@ from lanchat.app.api import (
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, Registration, Role, RoomKind, Setup
 from lanchat.protocol.problems import Problem, ProblemDetails
 from lanchat.protocol.text.identity import fingerprint_words, make_invite
+from lanchat.protocol.text.search_query import parse_query
 from tests.support.problem_details import details_of
 
 FINGERPRINT = "3fa2" * 16
@@ -414,7 +415,7 @@ class FakeEngine:
         return self.world.lines[command.room][command.first - 1 : command.first - 1 + command.limit]
 
     def _do_Search(self, command: api.SearchCommand) -> list[Line]:
-        words = command.words.casefold().split()
+        words = parse_query(command.words).words.casefold().split()
         rooms = [command.room] if command.room else list(self.world.lines)
         hits = [
             line

@@ -177,7 +177,7 @@ def test_search_hits_of_a_deleted_room_are_removed(display: str, server: ServerP
         one.click("In all rooms")
         one.keys("ctrl+f")
         one.write("soup")
-        one.see("Anna · kitchen", "item")
+        one.see("kitchen · Anna", "item")
         assert run_client(["rooms", "delete", "kitchen"], anna, env={"LANCHAT_PASSWORD": PASSWORD}).returncode == 0
-        one.probe.wait_gone("Anna · kitchen", "item")
+        one.probe.wait_gone("kitchen · Anna", "item")
         one.see("soup in the yard", "item")

@@ -199,9 +199,33 @@ def test_search_hit_opens_its_message(display: str, tmp_path: Path) -> None:
         window.see("Search in messages")
         window.write("needle")
         window.wait_command("Search")
+        window.see("needle", "item")
         window.click("A needle in", "item")
         window.see("A needle in the hay", "item")
+        window.see("1 of 1", "TLabel")
         window.keys("Escape")
+
+
+def test_keys_go_from_hit_to_hit_and_other_rooms_are_offered(display: str, tmp_path: Path) -> None:
+    with fake_window(display, tmp_path / "profile", lines=30) as window:
+        window.see("Everything is up to date")
+        window.send("first pin")
+        window.click("random", "item")
+        window.see("Message to random", "Label")
+        window.send("second pin")
+        window.see("second pin", "item")
+        window.keys("ctrl+f")
+        window.see("Search in messages")
+        window.write("pin from:ivan")
+        window.see("In other rooms", "item")
+        window.see("2 hits", "TLabel")
+        window.keys("F3")
+        window.see("1 of 2", "TLabel")
+        window.keys("F3")
+        window.see("2 of 2", "TLabel")
+        window.see("general — LAN Chat")
+        window.keys("shift+F3")
+        window.see("random — LAN Chat")
 
 
 def test_show_more_requests_the_next_hits(display: str, tmp_path: Path) -> None:

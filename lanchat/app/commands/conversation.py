@@ -1,10 +1,7 @@
 """Commands about the conversation: sending, what is shown, searching, receipts."""
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind, Line
@@ -14,11 +11,8 @@ from lanchat.app.rooms import MemberPlace
 from lanchat.core.core import message_id
 from lanchat.core.ports import OutboxItem
 from lanchat.core.session.states import LinkState
-from lanchat.core.view.fold import DecodedRecord, fold, is_shown
-from lanchat.core.view.search import LocalHit, Place, find, place_of
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import SEARCH_CHARACTERS_MAX, SEARCH_HITS_MAX
 from lanchat.protocol.log.messages import Kind, MessageKey
 from lanchat.protocol.problems import Problem
 
@@ -168,77 +162,6 @@ async def _learn(member: "AccountSession", room: int) -> bool:
     return True
 
 
-async def search(client: "ClientState", command: api.SearchCommand) -> list[Line]:
-    """On the server; in the local copy while it is away. Hits that cannot be checked are left out, so there may be
-    fewer than `limit`."""
-    member = client.logged_in()
-    if command.room:
-        joined_room(member, command.room)
-    limit = max(1, min(command.limit, SEARCH_HITS_MAX))
-    words = command.words[:SEARCH_CHARACTERS_MAX]
-    try:
-        question = wire.Search(command.room, words, command.before, limit, command.before_room)
-        hits = await _search_server(member, question)
-    except CommandError as error:
-        if error.kind is not ErrorKind.OFFLINE:
-            raise
-        return await _search_local_copy(member, command, limit)
-    lines = [_hit_line(member, command.room, hit) for hit in hits]
-    if missing := member.core.authors.take_missing():
-        # An answer has the certificates of some hundred authors.
-        member.ask_for_certificates(missing)
-        await member.wait_for_certificates(CERTIFICATE_PATIENCE)
-        lines = [_hit_line(member, command.room, hit) for hit in hits]
-    return [line for line in lines if line is not None]
-
-
-async def _search_server(member: "AccountSession", question: wire.Search) -> list[wire.Hit]:
-    """On the server. Hits that did not fit an answer are asked for as well. Raises CommandError."""
-    hits: list[wire.Hit] = []
-    while True:
-        found: wire.Found = await member.ask(question)
-        member.core.authors.learn_untrusted(found.certificates)
-        hits += found.hits
-        left = question.limit - len(found.hits)
-        if not (found.more and found.hits and left > 0):
-            return hits
-        last = found.hits[-1]
-        before_room = 0 if question.room else last.room
-        question = replace(question, before=last.record.seq, before_room=before_room, limit=left)
-
-
-def _hit_line(member: "AccountSession", asked: int, hit: wire.Hit) -> Line | None:
-    """None for what cannot be shown; `asked`: the room that was searched, 0 for all."""
-    try:
-        note = DecodedRecord(hit.record)
-        if note.header.room != hit.room or asked not in (0, hit.room) or not is_shown(note.header.kind):
-            return None
-        folded = fold(member.core.authors, note, [DecodedRecord(record) for record in hit.changes])
-    except ProtocolError:
-        return None
-    return member.book.line(hit.room, folded)
-
-
-async def _search_local_copy(member: "AccountSession", command: api.SearchCommand, limit: int) -> list[Line]:
-    """In the local copy, while the server is away. The event loop goes on after each part."""
-    rooms = [room for room in member.core.directory.rooms.values() if room.joined and command.room in (0, room.id)]
-    before = command.before if command.room else 0
-    behind: Place | None = None
-    if not command.room and command.before_room and command.before:
-        for place in place_of(member.store, command.before_room, command.before):
-            behind = place
-            await asyncio.sleep(0)
-    hits: list[tuple[int, LocalHit]] = []
-    for room in rooms:
-        fold = member.book.state(room.id).fold
-        bounds = {"first_seq": room.first_seq, "before": before, "limit": limit}
-        for part in find(member.store, fold, room.id, command.words, behind=behind, **bounds):
-            hits += [(room.id, found) for found in part]
-            await asyncio.sleep(0)
-    hits.sort(key=lambda hit: (hit[1].time_ms, hit[0], hit[1].folded.seq), reverse=True)
-    return [member.book.line(room, found.folded) for room, found in hits[:limit]]
-
-
 async def mark_read(client: "ClientState", command: api.MarkReadCommand) -> None:
     """A number above what is stored here counts as the last stored one. Also while the server is away: it is told
     later."""
@@ -289,7 +212,6 @@ HANDLERS: dict[type, Any] = {
     api.WaitDecidedCommand: wait_decided,
     api.LoadLinesCommand: load_lines,
     api.LoadLinesFromCommand: load_lines_from,
-    api.SearchCommand: search,
     api.MarkReadCommand: mark_read,
     api.SetActivityCommand: set_activity,
     api.ReceiptsCommand: receipts,

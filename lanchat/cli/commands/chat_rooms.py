@@ -5,7 +5,7 @@ from lanchat.cli.follow import Follower, FollowView
 from lanchat.cli.lines import message_text, room_name, room_text
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _, ngettext
-from lanchat.protocol.text.search_words import query_words
+from lanchat.protocol.text.search_query import parse_query
 from lanchat.terminal.output import OutputWriter, shown
 
 FOUND_MAX = 20
@@ -59,7 +59,7 @@ class ChatRooms:
     async def search(self, words: str) -> None:
         """The newest messages of this room with these words, oldest first."""
         found: list[api.Line] = []
-        if query_words(words):
+        if not parse_query(words).is_empty:
             found = await self._session.call(api.SearchCommand(self._follower.room, words, 0, FOUND_MAX))
         for line in reversed(found):
             self._output.warn(message_text(line, self._output.say))

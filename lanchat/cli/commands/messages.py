@@ -9,7 +9,7 @@ from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.session import CliSession
 from lanchat.i18n import _
 from lanchat.protocol.problems import Problem
-from lanchat.protocol.text.search_words import query_words
+from lanchat.protocol.text.search_query import parse_query
 from lanchat.terminal.exits import FAILED, NOT_STORED, USAGE, CliError
 from lanchat.terminal.output import shown
 from lanchat.wording.problems import details_text, error_text
@@ -108,7 +108,7 @@ async def _chosen_lines(session: CliSession, room: int) -> list[api.Line]:
 
 
 def _check_words(words: str) -> None:
-    if not query_words(words):
+    if parse_query(words).is_empty:
         raise CliError(USAGE, _("There is no word to search for in {text}").format(text=repr(shown(words))))
 
 

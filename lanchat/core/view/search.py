@@ -1,7 +1,7 @@
 """Search in the local copy: what the server would find, in the same order (see
 lanchat/protocol/text/search_words.py)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -45,12 +45,13 @@ def find(
     before: int,
     limit: int,
     behind: Place | None = None,
+    takes: Callable[[FoldedText], bool] | None = None,
 ) -> Iterator[list[LocalHit]]:
     """Up to `limit` texts from `first_seq` up and below `before` (0: no bound), newest first, a list for each part of
-    the room that was looked through; of those only what follows `behind` in the order of hits. Raises
-    LocalStoreError."""
+    the room that was looked through; of those only what follows `behind` in the order of hits, and only what `takes`
+    says; with it no words are needed. Raises LocalStoreError."""
     wanted, span = query_words(words), store.span(room)
-    if not wanted or span is None:
+    if not (wanted or takes) or span is None:
         return
     lowest = max(span.base + 1, first_seq)
     top = min(before - 1, span.cursor) if before else span.cursor
@@ -63,7 +64,9 @@ def find(
         found = [
             LocalHit(folded, times.get(folded.seq, folded.stored_ms))
             for folded in reversed(fold.between(bottom, top))
-            if folded.header.kind is Kind.TEXT and not folded.deleted and has_words(tokens(folded.text), wanted)
+            if folded.header.kind is Kind.TEXT and not folded.deleted
+            if (has_words(tokens(folded.text), wanted) if wanted else True)
+            if takes is None or takes(folded)
             if behind is None or (times.get(folded.seq, folded.stored_ms), room, folded.seq) < behind
         ][:limit]
         limit -= len(found)

@@ -1,11 +1,11 @@
-"""Rooms, people, servers and search results as rows of a list. Pure."""
+"""Rooms, people and servers as rows of a list. Pure."""
 
 from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
 
-from lanchat.app.api import Line, Person, RoomView, Server, Trust
+from lanchat.app.api import Person, RoomView, Server, Trust
 from lanchat.i18n import _
 from lanchat.protocol.codes import PresenceState, Role, RoomKind
 from lanchat.protocol.text.names import name_key
@@ -15,7 +15,6 @@ from lanchat.ui.kit.canvas.drawing import avatar_index, initials
 from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
-from lanchat.ui.model.entries import shown_time
 from lanchat.wording.ways import via_text
 
 
@@ -224,7 +223,7 @@ def _role(role: Role) -> str:
     return {Role.ADMINISTRATOR: _("Administrator"), Role.MODERATOR: _("Moderator")}.get(role, "")
 
 
-# Servers and search results
+# Servers
 
 
 def server_rows(servers: Iterable[Server]) -> list[ListRow]:
@@ -239,28 +238,3 @@ def server_rows(servers: Iterable[Server]) -> list[ListRow]:
         )
         for server in servers
     ]
-
-
-def found_in_rooms(model: ChatModel, lines: Iterable[Line]) -> list[Line]:
-    """Those of rooms that this user is in."""
-    return [line for line in lines if line.room in model.rooms and model.rooms[line.room].joined]
-
-
-def result_rows(model: ChatModel, lines: Iterable[Line]) -> list[ListRow]:
-    """Messages that a search found: author, place, time, and how they begin."""
-    rows = []
-    for line in lines:
-        room = model.rooms.get(line.room)
-        place = f" · {glyphs.flat(words.room_title(room), 40)}" if room and room.room != model.current else ""
-        rows.append(
-            ListRow(
-                LineRowKey(line.room, line.seq or 0),
-                glyphs.flat(words.author(line), 60) + place,
-                subtitle=glyphs.preview(line.text, 120),
-                right=words.moment(shown_time(line)),
-                initials=initials(words.author(line)),
-                index=avatar_index(line.author),
-                hint=glyphs.inline(line.text[:600]),
-            )
-        )
-    return rows

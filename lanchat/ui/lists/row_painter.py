@@ -162,5 +162,19 @@ class RowPainter:
         self._brush.draw(ops, 0, tag)
         if two:
             below = (left, top + kit.height[font])
-            ops, _width = text_line(kit, row.subtitle, Font.SMALL, below, max(right - left, px(20)), quiet)
+            limit = max(right - left, px(20))
+            ops, _width = text_line(kit, row.subtitle, Font.SMALL, below, limit, quiet)
+            self._brush.draw(ops, 0, tag)
+            for start, end in row.marked:
+                self._mark(row.subtitle[:start], row.subtitle[start:end], below, limit, tag)
+
+    def _mark(self, before: str, text: str, place: tuple[int, int], limit: int, tag: str) -> None:
+        """Draws a part of a line again, on the colour of a hit, as far as it is not cut off."""
+        kit, palette = self._kit, self._kit.palette
+        x, y = place
+        _ops, start = text_line(kit, before, Font.SMALL, place, 1 << 20, palette.text)
+        ops, width = text_line(kit, text, Font.SMALL, (x + start, y), 1 << 20, palette.on_other)
+        if start + width + kit.measure(Font.SMALL, "…") <= limit:
+            edges = x + start, y, x + start + width, y + kit.height[Font.SMALL]
+            self._canvas.create_rectangle(*edges, fill=palette.flash, outline="", tags=tag)
             self._brush.draw(ops, 0, tag)

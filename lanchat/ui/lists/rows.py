@@ -12,7 +12,8 @@ class ListRow(msgspec.Struct, frozen=True):
 
     `initials` and `index` make the picture at the left, or `icon` names a glyph there; `presence` adds a dot.
     `strong`: something is unread. `badge`: the number in a pill at the right; `loud`: in the accent colour; `called`: a
-    pill with an `@` beside it. `sign`, `marks`: glyphs before the title and at the right.
+    pill with an `@` beside it. `sign`, `marks`: glyphs before the title and at the right. `marked`: parts of the
+    subtitle in the colour of a hit, from each to each offset.
     """
 
     key: Hashable
@@ -32,3 +33,4 @@ class ListRow(msgspec.Struct, frozen=True):
     heading: bool = False
     dim: bool = False
     hint: str = ""  # the words of a tooltip
+    marked: tuple[tuple[int, int], ...] = ()

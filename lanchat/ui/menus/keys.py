@@ -14,6 +14,8 @@ class Action(enum.Enum):
 
     QUICK_SWITCH = enum.auto()
     SEARCH = enum.auto()
+    NEXT_HIT = enum.auto()
+    PREVIOUS_HIT = enum.auto()
     NEXT_ROOM = enum.auto()
     PREVIOUS_ROOM = enum.auto()
     NEXT_UNREAD = enum.auto()
@@ -53,6 +55,8 @@ class KeyBinding(msgspec.Struct, frozen=True):
 KEYS = (
     KeyBinding("Control-k", Action.QUICK_SWITCH),
     KeyBinding("Control-f", Action.SEARCH),
+    KeyBinding("F3", Action.NEXT_HIT),
+    KeyBinding("Shift-F3", Action.PREVIOUS_HIT),
     KeyBinding("Alt-Down", Action.NEXT_ROOM),
     KeyBinding("Alt-Up", Action.PREVIOUS_ROOM),
     KeyBinding("Control-Tab", Action.NEXT_ROOM),
@@ -100,6 +104,7 @@ def help_lines() -> list[tuple[str, str]]:
         ("Esc", _("cancel reply, edit or search")),
         ("Ctrl+K", _("go to a room or person")),
         ("Ctrl+F", _("search in messages")),
+        ("F3  Shift+F3", _("next, previous hit of the search")),
         ("Alt+↑  Alt+↓", _("previous, next room")),
         ("Alt+Shift+↓", _("next room with something new")),
         ("Alt+Shift+↑", _("next message that mentions you")),

@@ -10,9 +10,10 @@ from lanchat.ui import dialogs
 from lanchat.ui.about import open_about
 from lanchat.ui.conversation.messages import MessagesView
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.lists.people import PeoplePanel, SearchPanel
+from lanchat.ui.lists.people import PeoplePanel
 from lanchat.ui.lists.roster import RoomRowKey, room_rows
 from lanchat.ui.lists.rows import ListRow
+from lanchat.ui.lists.search_panel import SearchPanel
 from lanchat.ui.lists.sidebar import Sidebar
 from lanchat.ui.menus.keys import KEYS, Action, sequence
 from lanchat.ui.model.chat import Chat
@@ -86,6 +87,8 @@ class MainPage:
         return {
             Action.QUICK_SWITCH: self._quick_switch,
             Action.SEARCH: self._open_search,
+            Action.NEXT_HIT: lambda: self._step_hit(1),
+            Action.PREVIOUS_HIT: lambda: self._step_hit(-1),
             Action.NEXT_ROOM: lambda: self._go_room(1),
             Action.PREVIOUS_ROOM: lambda: self._go_room(-1),
             Action.NEXT_UNREAD: lambda: self._go_room(1, True),
@@ -237,6 +240,12 @@ class MainPage:
             self._search = SearchPanel(self._tools, self._panes, self._chat, self._close_search)
             self._place_panels()
         self._search.focus()
+
+    def _step_hit(self, direction: int) -> None:
+        if self._search is None:
+            self._open_search()
+        else:
+            self._search.step(direction)
 
     def _close_search(self) -> None:
         if self._search:

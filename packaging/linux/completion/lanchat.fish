@@ -483,7 +483,7 @@ complete -c lanchat -n '__lanchat_command "lanchat listen"' -l verbose -d 'write
 complete -c lanchat -n '__lanchat_command "lanchat history"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat -n '__lanchat_command "lanchat history"' -l limit -x -d 'how many messages to show at most (50)'
 complete -c lanchat -n '__lanchat_command "lanchat history"' -l before -x -d 'only those before this number'
-complete -c lanchat -n '__lanchat_command "lanchat history"' -l search -x -d 'only those with all these words or beginnings of words'
+complete -c lanchat -n '__lanchat_command "lanchat history"' -l search -x -d 'only those with all these words or beginnings of words; from:NAME, after:DAY, before:DAY choose among them'
 complete -c lanchat -n '__lanchat_command "lanchat history"' -l server -x -d 'the server\'s address; without it the server is searched'
 complete -c lanchat -n '__lanchat_command "lanchat history"' -l fingerprint -x -d 'accept exactly this server'
 complete -c lanchat -n '__lanchat_command "lanchat history"' -l invite -x -d 'connect to and accept exactly the server of this link'
