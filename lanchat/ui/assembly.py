@@ -23,6 +23,7 @@ from lanchat.core.ports import LocalStoreError
 from lanchat.i18n import language, set_language
 from lanchat.platform.programs.console import stopping_with_console
 from lanchat.platform.programs.interrupts import STOP_SIGNALS
+from lanchat.platform.programs.notifications import Notifier
 from lanchat.protocol.text.identity import tidy_address
 from lanchat.ui import dialogs
 from lanchat.ui.kit.canvas import glyphs
@@ -38,6 +39,7 @@ from lanchat.ui.kit.wakeup import PostedQueue, Wakeup
 from lanchat.ui.menus.keys import KEYS, Action, shortcut_keys
 from lanchat.ui.menus.keys import sequence as key_sequence
 from lanchat.ui.model import words
+from lanchat.ui.model.attention import Attention
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ChatModel, Draft
 from lanchat.ui.model.emoji_rows import recent_of
@@ -93,6 +95,7 @@ class Window:
         self._chat = Chat(self._model, self._new_dispatcher, self.changed, self._later)
         self._chat.logged_out = self._logged_out
         self._flow = LoginFlow(self._entry, self._new_dispatcher, self.changed, self._later, memory.policy)
+        self._attention, self._notifier = Attention(time.monotonic), Notifier()
         self._page: registry.PageView | None = None
         self._shown: WindowPage | None = None
         self._pending = WindowPart.NONE
@@ -175,6 +178,7 @@ class Window:
         self._chat.close()
         self._flow.close()
         self._wakeup.close()
+        self._notifier.close()
         with contextlib.suppress(TimeoutError):
             self._engine.stop(STOP_TIMEOUT)
         self.root.destroy()
@@ -258,6 +262,7 @@ class Window:
                 self._chat.read_again()
             case WindowCall():
                 self._called(tidy_address(item.link))
+                self._chat.open_known(item.room)
             case _:
                 self.changed(self._apply(item))
 
@@ -266,6 +271,9 @@ class Window:
             return self._flow.found(event.server)
         if isinstance(event, api.ServersLeftOut):
             return self._flow.servers_left_out()
+        if told := self._attention.notice(self._model, event):
+            call = WindowCall(room=told.room)
+            self._notifier.show(told.title, told.text, lambda: self._wakeup.post(call))
         part = self._chat.apply(event)
         if isinstance(event, api.AccountLoggedIn) and not self._model.current:
             self._chat.want_room(self._memory.last_room())

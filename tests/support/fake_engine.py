@@ -4,6 +4,7 @@ It has its own thread, so that answers and events come from where the real ones 
 in the conversation itself: a text that begins with `!` is an order to the fake, obeyed once it is stored.
 
     !say bob Hello            bob says Hello in this room
+    !tell 3 bob Hello         bob says Hello in room 3
     !hold / !release          nothing is stored any more / everything is
     !carry bob Hello          bob's message comes without the server: it is not stored
     !handin / !withdraw       all of these are stored / the last one never will be
@@ -460,6 +461,9 @@ class FakeEngine:
         match name:
             case "say":
                 self.say(room, rest[0], rest[1])
+            case "tell":
+                name, _blank, text = rest[1].partition(" ")
+                self.say(int(rest[0]), name, text)
             case "hold" | "full":
                 self._held, self._full = [], name == "full"
             case "release":

@@ -197,6 +197,7 @@ def fake_window(
     geometry: str = "1000x700+0+0",
     language: str = "en",
     theme: str = "light",
+    env: dict[str, str] | None = None,
     **scenario: Any,
 ) -> UiWindow:
     """A window on the fake network (fake_engine.py), with a profile in `folder`."""
@@ -209,4 +210,4 @@ def fake_window(
     probe.unlink(missing_ok=True)
     argv = [sys.executable, "-m", "tests.support.fake_window", "--profile", str(folder), "--geometry", geometry]
     argv += ["--scenario", json.dumps({"trace": True} | scenario), "--probe", str(probe)]
-    return UiWindow(display, argv, probe)
+    return UiWindow(display, argv, probe, env)

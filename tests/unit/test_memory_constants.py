@@ -469,6 +469,8 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_session_over_its_buffer_limit_ends",
     "lanchat_server/service/net/local_port.py:ADMITTED_MAX": "tests/unit/test_server_memory.py"
     "::test_concurrent_commands_are_bounded",
+    "lanchat/platform/programs/notifications.py:WAITING_MAX": "tests/unit/platform/test_notifications.py"
+    "::test_oldest_gives_way_and_none_outlives_the_window",
     "lanchat/platform/programs/instance.py:CALLS_MAX": "tests/unit/platform/test_instance.py"
     "::test_silent_connections_are_bounded_and_keep_nobody_out",
     "lanchat_server/service/net/local_port.py:PLACES_MAX": "tests/e2e/test_local_ports.py"
@@ -492,6 +494,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "a bound of one value, octets or characters, that a reader or writer checks": {
         "lanchat/about/licences.py": "_LINE_MAX",
         "lanchat/platform/programs/instance.py": "WISH_MAX _LINE_MAX _PLACE_MAX",
+        "lanchat/platform/programs/notifications.py": "_TITLE_MAX _TEXT_MAX",
         "lanchat/store/policy.py": "POLICY_MAX",
         "lanchat_server/service/lifecycle/standby.py": "_HOLDER_MAX",
         "lanchat_server/maintenance/last_lease.py": "_OCTETS_MAX",

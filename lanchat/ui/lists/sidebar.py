@@ -188,7 +188,7 @@ class _AccountStrip:
             self.frame,
             "gear",
             _("Account and settings"),
-            lambda: above(tools, gear, menus.account_menu(palette.dark, run, policy, chat.model.account)),
+            lambda: above(tools, gear, self._menu(run, policy)),
             ControlStyle.QUIET_SIDE,
         )
         gear.pack(side="right")
@@ -198,6 +198,10 @@ class _AccountStrip:
         self._name.label.pack(anchor="w", fill="x")
         self._user = ElidedLabel(tools, names, ControlStyle.SIDE_SMALL, Font.SMALL)
         self._user.label.pack(anchor="w", fill="x")
+
+    def _menu(self, run: Callable[[Action], None], policy: Policy) -> list[menus.Entry]:
+        model = self._chat.model
+        return menus.account_menu(self._tools.palette.dark, run, policy, model.account, quiet=model.choices.quiet)
 
     def show(self) -> None:
         account = self._chat.model.account

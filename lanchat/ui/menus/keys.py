@@ -39,6 +39,7 @@ class Action(enum.Enum):
     ADMINISTRATION = enum.auto()
     LANGUAGE = enum.auto()
     THEME = enum.auto()
+    NOTIFICATIONS = enum.auto()
     POLICY = enum.auto()
     ABOUT = enum.auto()
     LOG_OUT = enum.auto()

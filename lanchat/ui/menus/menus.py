@@ -218,9 +218,15 @@ def add_menu(run: Callable[[Action], None]) -> list[Entry]:
 
 
 def account_menu(
-    dark: bool, run: Callable[[Action], None], policy: Policy = NO_POLICY, account: Account | None = None
+    dark: bool,
+    run: Callable[[Action], None],
+    policy: Policy = NO_POLICY,
+    account: Account | None = None,
+    *,
+    quiet: bool = False,
 ) -> list[Entry]:
-    """The menu of one's own `account` and of the window. What `policy` fixes cannot be chosen, and an entry says so."""
+    """The menu of one's own `account` and of the window. `quiet`: nothing is notified. What `policy` fixes cannot be
+    chosen, and an entry says so."""
     free = {name: not policy.fixes(name) for name in (LANGUAGE, THEME, TEXT_SIZE)}
     other = "English" if language() == "ru" else "Русский"
     return [
@@ -233,6 +239,7 @@ def account_menu(
         MenuItem(
             _("Light theme") if dark else _("Dark theme"), lambda: run(Action.THEME), "", free[THEME], _moon(dark)
         ),
+        _notifications_item(quiet, run),
         MenuItem(other, lambda: run(Action.LANGUAGE), enabled=free[LANGUAGE], icon="translate"),
         Submenu(
             _("Text size"),
@@ -262,6 +269,11 @@ def _policy_items(policy: Policy, run: Callable[[Action], None]) -> list[Entry]:
     if not policy.file:
         return []
     return [MenuItem(_("Set by your administrator…"), lambda: run(Action.POLICY), icon="lock")]
+
+
+def _notifications_item(quiet: bool, run: Callable[[Action], None]) -> MenuItem:
+    label = _("Show notifications") if quiet else _("Do not disturb")
+    return MenuItem(label, lambda: run(Action.NOTIFICATIONS), icon="bell" if quiet else "bell-slash")
 
 
 def _moon(dark: bool) -> str:

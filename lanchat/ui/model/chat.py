@@ -357,6 +357,11 @@ class Chat:
         """Opens the direct conversation with somebody, making it when it is not there."""
         self.ask(api.FindRoomCommand(f"@{user}"), self.enter)
 
+    def open_known(self, room: int) -> None:
+        """Opens a room that a notification was about, unless it is gone; 0: nothing happens."""
+        if (view := self.model.rooms.get(room)) is not None and view.joined:
+            self.open_room(room)
+
     def enter(self, room: RoomView) -> None:
         """Opens a room that was just made, joined or found."""
         self.model.rooms[room.room] = room

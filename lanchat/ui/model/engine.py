@@ -50,9 +50,11 @@ class EventsDropped(msgspec.Struct, frozen=True):
 
 
 class WindowCall(msgspec.Struct, frozen=True):
-    """A further start asks for the window to be seen, and to show a link."""
+    """A further start, or a click on a notification, asks for the window to be seen: with a link to show, or a room (0:
+    the one that is open)."""
 
-    link: str
+    link: str = ""
+    room: int = 0
 
 
 Item = Event | CommandResult | EventsDropped | WindowCall

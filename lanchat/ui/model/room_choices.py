@@ -10,12 +10,13 @@ from lanchat.ui.model.parts import WindowPart
 
 class RoomChoices(msgspec.Struct):
     """`pinned`, `muted`: rooms. `by_name`: in the order of names, else the last activity first. `unread_only`: rooms
-    without anything new are left out until the end of this run."""
+    without anything new are left out until the end of this run. `quiet`: nothing is notified on the desktop."""
 
     pinned: set[int] = set()
     muted: set[int] = set()
     by_name: bool = False
     unread_only: bool = False
+    quiet: bool = False
 
     def noted(self) -> dict[int, str]:
         """As it is kept, room by room: `pinned`, `muted` or both."""
@@ -24,11 +25,11 @@ class RoomChoices(msgspec.Struct):
         return {room: " ".join(name for name, chosen in names if room in chosen) for room in rooms}
 
 
-def choices_from(noted: dict[int, str], *, by_name: bool) -> RoomChoices:
+def choices_from(noted: dict[int, str], *, by_name: bool, quiet: bool = False) -> RoomChoices:
     """What `noted` returned."""
     pinned = {room for room, text in noted.items() if "pinned" in text.split()}
     muted = {room for room, text in noted.items() if "muted" in text.split()}
-    return RoomChoices(pinned, muted, by_name)
+    return RoomChoices(pinned, muted, by_name, quiet=quiet)
 
 
 class HasChoices(Protocol):
@@ -54,6 +55,10 @@ class RoomListing:
         """What is new in a room asks for no attention from now on, or does again."""
         self._model.choices.muted ^= {room}
         self._changed(WindowPart.ROOMS)
+
+    def switch_quiet(self) -> None:
+        """Nothing is notified on the desktop from now on, or something is again."""
+        self._model.choices.quiet = not self._model.choices.quiet
 
     def order_by_name(self, by_name: bool) -> None:
         """The order of the rooms: by name, else by last activity."""

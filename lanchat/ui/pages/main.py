@@ -112,6 +112,7 @@ class MainPage:
             Action.ADMINISTRATION: self._administer,
             Action.LANGUAGE: shell.switch_language,
             Action.THEME: shell.switch_theme,
+            Action.NOTIFICATIONS: chat.listing.switch_quiet,
             Action.POLICY: lambda: dialogs.policy(tools, chat, shell.policy),
             Action.ABOUT: lambda: open_about(tools),
             Action.LOG_OUT: lambda: dialogs.log_out(tools, chat),

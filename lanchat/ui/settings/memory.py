@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MAXIMISED = "maximised"
 _RECENT_EMOJI = "recent_emoji"
 _BY_NAME = "rooms_by_name"
+_QUIET = "no_notifications"
 _DRAFTS = "drafts_"
 _CHOICES = "room_choices_"
 # Rooms with an unsent text, and the octets of these texts, for each account: the newest stay. Settings that are longer
@@ -47,6 +48,7 @@ _TYPES: dict[str, Any] = {
     _MAXIMISED: bool,
     _RECENT_EMOJI: Annotated[str, Meta(max_length=1024)],
     _BY_NAME: bool,
+    _QUIET: bool,
 }
 # Of tables: the type of one entry with its name. Each is judged by itself.
 _Choice = Annotated[str, Meta(pattern=r"^(pinned|muted|pinned muted)?\Z")]
@@ -186,7 +188,7 @@ class WindowSettings:
         """What an account chose for its list of rooms."""
         kept = self._settings.get(self._choices_key(user), dict[str, str]())
         usable = {int(room): text for room, text in kept.items() if fits({room: text}, _ENTRIES[_CHOICES])}
-        return choices_from(usable, by_name=self._get(_BY_NAME, False))
+        return choices_from(usable, by_name=self._get(_BY_NAME, False), quiet=self._get(_QUIET, False))
 
     def keep_room_choices(self, user: int, choices: RoomChoices) -> None:
         """Remembers them; `user` 0: nothing changes."""
@@ -196,6 +198,7 @@ class WindowSettings:
             if kept:
                 self._set(self._choices_key(user), kept)
             self._set(_BY_NAME, choices.by_name)
+            self._set(_QUIET, choices.quiet)
 
     def _choices_key(self, user: int) -> str:
         return f"{_CHOICES}{self._log().hex()}_{user}"
