@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from lanchat.protocol.log.messages import Kind
+from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.store import SqlStore, dump
 from lanchat_server.store.searching import filling
@@ -52,6 +53,31 @@ def test_words_come_after_the_commit(behind: SqlStore) -> None:
     assert not is_behind(behind)
     assert seqs(behind, "apple") == [2, 1]
     assert lags(behind) == []
+
+
+def test_pages_that_a_commit_writes(database: Database) -> None:
+    """SQLite's log of writes has a frame of 4,120 octets for each page that a commit changes: those of the lease, the
+    room, what is used, the records and their two indexes; sometimes a second one of these."""
+    if not database.is_sqlite:
+        pytest.skip("the others write in their own way")
+    store = database.open()
+    store.indexes_behind = True
+    log = Log(store)
+    spender = by_user(AllowanceKind.OCTETS, 1)
+    [wal] = database.folder.glob("*-wal")
+
+    def commit(first: int, count: int) -> int:
+        before = wal.stat().st_size
+        for number in range(first, first + count):
+            made = log.make(f"message {number} ".ljust(200, "x"))
+            with store.transaction() as tx:
+                tx.append(log.room, [made], log.head)
+                tx.set_allowances({spender: number})
+        return (wal.stat().st_size - before) // 4120
+
+    # Below the number of pages at which the log begins anew.
+    commit(1, 20)
+    assert commit(21, 50) <= 50 * 8
 
 
 def test_a_command_leaves_nothing_behind(store: SqlStore) -> None:
