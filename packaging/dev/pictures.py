@@ -246,14 +246,17 @@ class Office:
 
         wait_until(all_read, 30, "the windows show what was said", interval=0.3)
 
-    def window(self, user: str, size: str, theme: str = "light", place: Computer | None = None) -> "Window":
-        """Somebody's window, open until everything ends."""
+    def window(
+        self, user: str, size: str, theme: str = "light", place: Computer | None = None, until: ExitStack | None = None
+    ) -> "Window":
+        """Somebody's window, open until `until`, or everything, ends."""
         profile = self._folder / user
         profile.mkdir(mode=0o700, exist_ok=True)
         settings = f'language = "{self.story.language}"\ntheme = "{theme}"\ngeometry = "{size}+0+0"\n'
         (profile / "settings.toml").write_text(settings)
         command = [sys.executable, "-m", "lanchat", "--profile", str(profile)]
-        return self._stack.enter_context(opened(command, place or self._computers[user], profile, self._zone))
+        shown = opened(command, place or self._computers[user], profile, self._zone)
+        return (until or self._stack).enter_context(shown)
 
     def newcomer(self, size: str) -> "Window":
         return self.window("newcomer", size, place=self._newcomer)
@@ -360,17 +363,20 @@ def take(story: Story, folder: Path) -> None:
     with ExitStack() as stack:
         office = Office(story, folder, stack)
         office.play(story.steps)
-        windows = [office.window(user, "690x640") for user in ("anna", story.second)]
-        office.play(story.live)
-        for window in windows:
-            window.focus()
-        office.wait_until_read(["anna"])
-        windows[1].write(story.typing)
-        shots = [window.photograph(folder / f"{number}.png") for number, window in enumerate(windows)]
-        join(shots, f"chat{suffix}.png")
+        with ExitStack() as both:  # a second window of the same profile would only show the first one
+            windows = [office.window(user, "690x640", until=both) for user in ("anna", story.second)]
+            office.play(story.live)
+            for window in windows:
+                window.focus()
+            office.wait_until_read(["anna"])
+            windows[1].write(story.typing)
+            shots = [window.photograph(folder / f"{number}.png") for number, window in enumerate(windows)]
+            join(shots, f"chat{suffix}.png")
         dark = office.window("anna", "1000x640", "dark")
         join([dark.photograph(folder / "dark.png")], f"chat-dark{suffix}.png", DARK_GROUND)
         newcomer = office.newcomer("520x560")
+        newcomer.write("1")  # else the only server is taken before it is photographed
+        newcomer.key("BackSpace")
         time.sleep(4)
         shots = [newcomer.photograph(folder / "servers.png")]
         newcomer.key("Return")
