@@ -6,6 +6,7 @@ from typing import Any
 from lanchat.core.events import MessagesCarried
 from lanchat.core.peers.carried import Carried, CarriedMessages
 from lanchat.core.peers.handing_in import HandIn
+from lanchat.core.peers.hearsay import StatementExchange
 from lanchat.core.peers.links import PeerLinks
 from lanchat.core.peers.peers import Peers, PeerStart
 from lanchat.core.peers.records import RecordExchange
@@ -150,7 +151,18 @@ def links_to_those_without_a_right() -> list[Change]:
     return [(PeerLinks, "__init__", init)]
 
 
+def statements_go_to_anybody() -> list[Change]:
+    """Who asks for statements is told of every room."""
+    made = StatementExchange.__init__
+
+    def init(self: StatementExchange, statements: Any, store: Any, _is_shared: Any) -> None:
+        made(self, statements, store, lambda room, user: True)
+
+    return [(StatementExchange, "__init__", init)]
+
+
 BUGS = (
+    statements_go_to_anybody,
     links_to_those_without_a_right,
     records_go_to_anybody,
     records_of_peers_are_told_again,

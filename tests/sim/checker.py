@@ -8,7 +8,7 @@ from typing import Any
 from lanchat.core.events import StopReason
 from lanchat.core.session.states import LinkState
 from lanchat.protocol import wire
-from lanchat.protocol.codes import Code
+from lanchat.protocol.codes import Code, RoomKind
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.log.messages import MessageKey, decode_header_untrusted
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
@@ -316,9 +316,18 @@ class Checker:
                 for key in ledger.made:
                     if key.device == profile.device and key not in profile.store.damaged:
                         require(key in ledger.decisions or key in self._went, "I6", f"{key} was never decided")
+                self._check_known_rooms(profile)
         self._world.peers.at_the_end()
         for key, answer in self._answers.items():
             require(ledger.decisions.get(key) == answer, "I1", f"{key} was told {answer}")
+
+    def _check_known_rooms(self, profile: Any) -> None:
+        """I10: nobody knows of a closed room that he never was in, from whomever he heard of it."""
+        for process in profile.processes:
+            for room, said in process.core.statements.rooms.items():
+                allowed = said.kind is RoomKind.PUBLIC or said.deleted
+                was_there = (room, profile.user) in self._world.ledger.memberships
+                require(allowed or was_there, "I10", f"{process.name} was told of room {room}, where he never was")
 
     def _check_copy(self, profile: Any) -> None:
         """I4, also of those who are gone; of them bodies deleted since may still be in the copy."""
