@@ -6,7 +6,8 @@ from collections.abc import Callable
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.administration import AccountDetails
 from lanchat.protocol.codes import Role
-from lanchat.ui.administration.page_model import PageModel, Question
+from lanchat.ui.administration.list_model import ListModel
+from lanchat.ui.administration.page_model import Question
 from lanchat.ui.administration.port import AdministrationPort, IssuedCode, Reply
 from lanchat.ui.kit.fields.forms import profile_problem
 from lanchat.ui.kit.table_rows import TableRow
@@ -31,16 +32,13 @@ def moment(milliseconds: int) -> str:
         return _("unknown")
 
 
-class PeopleModel(PageModel):
+class PeopleModel(ListModel[AccountDetails]):
     """`code`: the last code that was made, with what to say about it; None: none is shown."""
 
     def __init__(self, server: AdministrationPort, changed: Callable[[], None]) -> None:
         """Nothing is asked before `refresh`."""
         super().__init__(changed)
         self._server = server
-        self._accounts: dict[int, AccountDetails] = {}
-        self.search = ""
-        self.chosen: int | None = None
         self.code: IssuedCode | None = None
         self.code_text = ""
 
@@ -49,19 +47,22 @@ class PeopleModel(PageModel):
     @property
     def account(self) -> AccountDetails | None:
         """The one that was chosen."""
-        return self._accounts.get(self.chosen or 0)
+        return self._current
 
     @property
     def count_line(self) -> str:
         """How many accounts there are."""
-        count = len(self._accounts)
+        count = len(self._entries)
         return ngettext("{count} account", "{count} accounts", count).format(count=count)
 
-    def rows(self) -> list[TableRow]:
-        """The accounts that have every word of the search, by name."""
-        words = self.search.casefold().split()
-        found = [account for account in self._accounts.values() if _matches(account, words)]
-        return [_row(account) for account in sorted(found, key=lambda account: account.name.casefold())]
+    def _texts(self, entry: AccountDetails) -> tuple[str, ...]:
+        return (entry.name, entry.display_name, entry.email)
+
+    def _row(self, key: int, entry: AccountDetails) -> TableRow:
+        shown = entry.display_name if entry.display_name != entry.name else ""
+        state = _("disabled") if entry.disabled else ""
+        texts = (entry.name, shown, role_names()[entry.role], state, moment(entry.last_seen_ms))
+        return TableRow(key, texts, entry.disabled)
 
     # What people do
 
@@ -75,21 +76,13 @@ class PeopleModel(PageModel):
         self._read(self._server.list_accounts, self._have)
 
     def _have(self, accounts: list[AccountDetails]) -> None:
-        self._accounts = {account.id: account for account in accounts}
-        if self.chosen not in self._accounts:
-            self.chosen = None
+        self._replace_entries((account.id, account) for account in accounts)
 
-    def choose(self, user: int | None) -> None:
-        """The account that the actions are about."""
-        if user != self.chosen:
-            self.chosen, self.problem, self.done, self.code, self.question = user, "", "", None, None
-            self._changed()
-
-    def look_for(self, words: str) -> None:
-        """Shows only accounts with these words."""
-        if words != self.search:
-            self.search = words
-            self._changed()
+    def choose(self, key: int | None) -> None:
+        """The account that the actions are about; a code that was shown was not for it."""
+        if key != self.chosen:
+            self.code = None
+        super().choose(key)
 
     def set_role(self, role: Role) -> None:
         """Gives the chosen account another role."""
@@ -105,8 +98,7 @@ class PeopleModel(PageModel):
         if account is None or name.strip() == account.display_name:
             return
         if problem := profile_problem(name, ""):
-            self.problem, self.done = problem, ""
-            self._changed()
+            self._refuse(problem)
             return
         text = _("The display name was changed.")
         self._act(
@@ -196,23 +188,11 @@ class PeopleModel(PageModel):
         return ""
 
     def _after(self, text: str) -> Callable[[None], str]:
-        """What is said after a change; the list is read again."""
+        """A code that was shown makes place for what is said."""
+        read_again = super()._after(text)
 
-        def changed(_nothing: None) -> str:
+        def changed(nothing: None) -> str:
             self.code = None
-            self.refresh()
-            return text
+            return read_again(nothing)
 
         return changed
-
-
-def _matches(account: AccountDetails, words: list[str]) -> bool:
-    text = "\n".join((account.name, account.display_name, account.email)).casefold()
-    return all(word in text for word in words)
-
-
-def _row(account: AccountDetails) -> TableRow:
-    shown = account.display_name if account.display_name != account.name else ""
-    state = _("disabled") if account.disabled else ""
-    texts = (account.name, shown, role_names()[account.role], state, moment(account.last_seen_ms))
-    return TableRow(account.id, texts, account.disabled)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.administration import RoomSummary
 from lanchat.protocol.codes import HistoryPolicy, RoomKind
-from lanchat.ui.administration.page_model import PageModel, Question
+from lanchat.ui.administration.list_model import ListModel
+from lanchat.ui.administration.page_model import Question
 from lanchat.ui.administration.people import moment
 from lanchat.ui.administration.port import AdministrationPort
 from lanchat.ui.kit.fields.forms import room_problem
@@ -26,24 +27,21 @@ def _kind_names() -> dict[RoomKind, str]:
     return {RoomKind.PUBLIC: _("public"), RoomKind.PRIVATE: _("private"), RoomKind.DIRECT: _("direct")}
 
 
-class RoomsModel(PageModel):
+class RoomsModel(ListModel[RoomSummary]):
     """Direct conversations are counted and not listed: nobody but their two members has to do with them."""
 
     def __init__(self, server: AdministrationPort, changed: Callable[[], None]) -> None:
         """Nothing is asked before `refresh`."""
         super().__init__(changed)
         self._server = server
-        self._rooms: dict[int, RoomSummary] = {}
         self._direct = 0
-        self.search = ""
-        self.chosen: int | None = None
 
     # What is shown
 
     @property
     def room(self) -> RoomSummary | None:
         """The one that was chosen."""
-        return self._rooms.get(-1 if self.chosen is None else self.chosen)
+        return self._current
 
     @property
     def is_general(self) -> bool:
@@ -53,16 +51,19 @@ class RoomsModel(PageModel):
     @property
     def count_line(self) -> str:
         """How many rooms there are."""
-        count = len(self._rooms)
+        count = len(self._entries)
         rooms = ngettext("{count} room", "{count} rooms", count).format(count=count)
         direct = ngettext("{count} direct conversation", "{count} direct conversations", self._direct)
         return f"{rooms}, {direct.format(count=self._direct)}" if self._direct else rooms
 
-    def rows(self) -> list[TableRow]:
-        """The rooms that have every word of the search, by name."""
-        words = self.search.casefold().split()
-        found = [room for room in self._rooms.values() if all(word in room.name.casefold() for word in words)]
-        return [_row(room) for room in sorted(found, key=lambda room: room.name.casefold())]
+    def _texts(self, entry: RoomSummary) -> tuple[str, ...]:
+        return (entry.name,)
+
+    def _row(self, key: int, entry: RoomSummary) -> TableRow:
+        state = _("archived") if entry.archived else ""
+        numbers = (str(entry.members), str(entry.messages))
+        texts = (entry.name, _kind_names()[entry.kind], *numbers, moment(entry.created_ms), state)
+        return TableRow(key, texts, entry.archived)
 
     # What people do
 
@@ -71,22 +72,8 @@ class RoomsModel(PageModel):
         self._read(self._server.list_rooms, self._have)
 
     def _have(self, rooms: list[RoomSummary]) -> None:
-        self._rooms = {room.id: room for room in rooms if room.kind is not RoomKind.DIRECT}
-        self._direct = len(rooms) - len(self._rooms)
-        if self.chosen not in self._rooms:
-            self.chosen = None
-
-    def choose(self, room: int | None) -> None:
-        """The room that the actions are about."""
-        if room != self.chosen:
-            self.chosen, self.problem, self.done, self.question = room, "", "", None
-            self._changed()
-
-    def look_for(self, words: str) -> None:
-        """Shows only rooms with these words."""
-        if words != self.search:
-            self.search = words
-            self._changed()
+        self._replace_entries((room.id, room) for room in rooms if room.kind is not RoomKind.DIRECT)
+        self._direct = len(rooms) - len(self._entries)
 
     def rename(self, name: str) -> None:
         """Gives the chosen room another name."""
@@ -94,8 +81,7 @@ class RoomsModel(PageModel):
         if room is None or name.strip() == room.name:
             return
         if problem := room_problem(name):
-            self.problem, self.done = problem, ""
-            self._changed()
+            self._refuse(problem)
             return
         self._change(room, name, None, _("The room was renamed."))
 
@@ -145,19 +131,3 @@ class RoomsModel(PageModel):
                 lambda password, reply: self._server.delete_room(room.id, password, reply), self._after(done)
             ),
         )
-
-    def _after(self, text: str) -> Callable[[None], str]:
-        """What is said after a change; the list is read again."""
-
-        def changed(_nothing: None) -> str:
-            self.refresh()
-            return text
-
-        return changed
-
-
-def _row(room: RoomSummary) -> TableRow:
-    state = _("archived") if room.archived else ""
-    numbers = (str(room.members), str(room.messages))
-    texts = (room.name, _kind_names()[room.kind], *numbers, moment(room.created_ms), state)
-    return TableRow(room.id, texts, room.archived)
