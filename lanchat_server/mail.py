@@ -1,9 +1,9 @@
 """The mails that this server writes: a code for somebody who forgot the password, and word to an address that is to be
 replaced by another one.
 
-Whoever asks for a code learns nothing from the mail's fate: `send_code` puts it in line and returns, one thread hands
-it in later, and a failure is only logged, without address, code or password. The text is in both languages, as the
-server does not know the reader's.
+Whoever asks for a code learns nothing of whether the mail is delivered: `send_code` puts it in line and returns, one
+thread hands it in later, and a failure is only logged, without address, code or password. The text is in both
+languages, as the server does not know the reader's.
 """
 
 import contextlib

@@ -5,7 +5,7 @@ program, because not every kernel can do that itself (netem is a module that is 
 
 Each pair becomes two TAP devices (Linux, Documentation/networking/tuntap.rst), one in each namespace, and whatever one
 of them sends comes out of the other. The program says `up` when they are there; they go when it ends. Each direction of
-each cable draws from a generator of its own, so the same seed and the same frames have the same fate.
+each cable draws from a generator of its own, so the same seed and the same frames take the same course.
 """
 
 import ctypes

@@ -199,7 +199,7 @@ SERVER = [
     Row("rooms that a user made", "ROOMS_PER_USER", accounts.ROOMS_PER_USER, "`NOT_ALLOWED`"),
     Row("devices of a user", "DEVICES_PER_USER", accounts.DEVICES_PER_USER, "`TOO_MANY_SESSIONS`"),
     Row("new devices of a user a day", "DEVICES_PER_DAY", accounts.DEVICES_PER_DAY, "`LIMIT_REACHED`"),
-    Row("people whom a user makes members a day", "MEMBERS_PER_DAY", accounts.MEMBERS_PER_DAY, "`LIMIT_REACHED`"),
+    Row("people whom a user makes members a day", "members_per_day", CORE.members_per_day, "`LIMIT_REACHED`"),
     Row("life of a certificate, s", "CERTIFICATE_LIFETIME", certificates.CERTIFICATE_LIFETIME, "see Certificates"),
     Row("life of a room key, s", "ROOM_KEY_LIFETIME", accounts.ROOM_KEY_LIFETIME, "a new one"),
     Row("wait of a new e-mail address, ms", "EMAIL_WAIT_MS", accounts.EMAIL_WAIT_MS, "–"),

@@ -17,7 +17,7 @@ from lanchat.protocol.log.peers import PeerBody
 from lanchat.protocol.log.statements import AccountBody, RevocationsBody, RoomBody, StatementKind
 from lanchat_server.core.sequencing.sequencer import FORGERIES
 from tests.support.marked import DOCS, replaced
-from tests.vectors import exchange, fates, limits
+from tests.vectors import exchange, limits, outcomes
 from tests.vectors.examples import structs
 from tests.vectors.make import FOLDER
 
@@ -35,9 +35,9 @@ def filled(text: str) -> str:
     parts = {
         "frames": _frames,
         "codes": _codes,
-        "fates": fates.fates_table,
-        "gaps": fates.gaps_table,
-        "targets": fates.targets_table,
+        "outcomes": outcomes.outcomes_table,
+        "gaps": outcomes.gaps_table,
+        "targets": outcomes.targets_table,
         "fixed limits": lambda: limits.table(limits.FIXED, "above it"),
         "announced limits": lambda: limits.table(limits.ANNOUNCED, "above it"),
         "server limits": lambda: limits.table(limits.SERVER, "above it"),

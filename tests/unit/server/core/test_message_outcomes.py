@@ -15,8 +15,8 @@ from lanchat_server.core.accounts import accounts
 from lanchat_server.core.hub import decisions
 from lanchat_server.core.relay.outbound import pack_frames
 from tests.support.rig import GENERAL, Author
-from tests.vectors import fates
-from tests.vectors.fates import CASES, Answer, Bench, Case, fate, header_of, signed
+from tests.vectors import outcomes
+from tests.vectors.outcomes import CASES, Answer, Bench, Case, header_of, outcome, signed
 
 EXPECTED = {
     "a good message": (0, True, "stored"),
@@ -63,7 +63,7 @@ def as_answer(expected: str | int | Answer) -> Answer:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_message_gets_the_same_answer_twice(case: Case) -> None:
     answer, uses_n, follows = EXPECTED[case.name]
-    found = fate(case)
+    found = outcome(case)
     assert found.answer._replace(seq=0) == as_answer(answer)
     assert found.again == found.answer
     assert found.uses_n == uses_n
@@ -114,7 +114,7 @@ def test_decisions_about_unreadable_headers_fit_datagrams() -> None:
     assert [found for frame in frames for found in frame.unreadable] == hashes
     pack_frames(frames)
     messages = [signed(bench.author.key, bytes([0xC1, number])) for number in range(SUBMIT_MAX)]
-    bench.rig.core.receive(2, wire.Submit(messages), fates.Transport.TLS, bench.now)
+    bench.rig.core.receive(2, wire.Submit(messages), outcomes.Transport.TLS, bench.now)
     answers = [frame for frame in bench.frames(2) if isinstance(frame, wire.Decided)]
     assert sum(len(frame.unreadable) for frame in answers) == SUBMIT_MAX
 
@@ -136,9 +136,9 @@ def test_reaction_without_visible_text_is_refused(text: str, code: int) -> None:
     assert bench.hand_in(signed(bench.author.key, header, text.encode())).code == code
 
 
-@pytest.mark.parametrize(("gap", "seconds"), list(zip(fates.GAPS, [60.0, 10.0, None], strict=True)))
-def test_hold_time_depends_on_the_gap(gap: fates.Gap, seconds: float | None) -> None:
-    assert fates.gap_seconds(gap) == seconds
+@pytest.mark.parametrize(("gap", "seconds"), list(zip(outcomes.GAPS, [60.0, 10.0, None], strict=True)))
+def test_hold_time_depends_on_the_gap(gap: outcomes.Gap, seconds: float | None) -> None:
+    assert outcomes.gap_seconds(gap) == seconds
 
 
 def test_first_of_several_reasons_is_returned() -> None:

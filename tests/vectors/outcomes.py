@@ -1,4 +1,4 @@
-"""What becomes of each kind of message, found out by handing it in to the server core: the tables of fates and of
+"""What becomes of each kind of message, found out by handing it in to the server core: the tables of outcomes and of
 targets in docs/PROTOCOL.md are written from here (tables.py)."""
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
         return f"`Decided` {code_name(self.code) if self.code else 'as stored'}"
 
 
-class Fate(NamedTuple):
+class Outcome(NamedTuple):
     """`answer`: to the message; `again`: to the same octets later; `uses_n`: whether the decision is kept under its
     number; `follows`: what is answered to the next number."""
 
@@ -295,7 +295,7 @@ def bench_for(case: Case) -> Bench:
     return Bench(**_CONFIGS.get(case.make, {}))
 
 
-def fate(case: Case) -> Fate:
+def outcome(case: Case) -> Outcome:
     """What the server says to the message, twice, and to a good one of the next number."""
     bench = bench_for(case)
     message = case.make(bench)
@@ -304,17 +304,17 @@ def fate(case: Case) -> Fate:
     with bench.rig.store.transaction() as tx:
         kept = bool(name and tx.decisions([name]))
     following = bench.author.message("good", room=name.room if name else GENERAL, n=2)
-    return Fate(answer, again, kept or answer.code == Code.ROOM_DELETED, bench.hand_in(following))
+    return Outcome(answer, again, kept or answer.code == Code.ROOM_DELETED, bench.hand_in(following))
 
 
-def fates_table() -> str:
+def outcomes_table() -> str:
     """Rows in the order in which the server looks."""
     lines = [
         "| message | answer | the same octets again | `n` used up | then `n` + 1 | what a client does |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for case in CASES:
-        answer, again, uses_n, follows = fate(case)
+        answer, again, uses_n, follows = outcome(case)
         same = "the same" if again == answer else str(again)
         lines.append(f"| {case.name} | {answer} | {same} | {'yes' if uses_n else 'no'} | {follows} | {case.advice} |")
     return "\n".join(lines)
