@@ -19,7 +19,7 @@ from lanchat_server.config import Argon2, ServerConfig
 from lanchat_server.core.ports import StoreError
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.store import open_store
-from lanchat_server.store.connection.engine import make_engine
+from lanchat_server.store.connection.engine import DatabaseTimeouts, make_engine
 from lanchat_server.store.connection.errors import store_error
 from lanchat_server.store.connection.url import DatabaseAddress, parse_url
 from lanchat_server.store.tables import migrate
@@ -28,7 +28,7 @@ from lanchat_server.store.tables.schema import REVISION
 _PASSWORD = "correct horse battery staple"  # noqa: S105 - of nobody
 _SAMPLE = "Привет, 👋"
 # Seconds for one answer of a database; the whole check has lanchat.checks.runner.CHECK_TIMEOUT.
-_ANSWER_TIMEOUT = 8
+_TIMEOUTS = DatabaseTimeouts(answer=8, node_answer=8, idle_write=0)
 # As db/mysql/create.sql grants them: for running, and for making and changing tables.
 _RUNNING = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _CHANGING = ("CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "CREATE VIEW", "SHOW VIEW")
@@ -97,13 +97,13 @@ async def _check_argon2(cost: Argon2) -> Finding:
 # --- The database of the configuration --------------------------------------------------------------------------------
 
 
-def check_database(settings: ServerConfig) -> Finding:
+def check_database(settings: ServerConfig, timeouts: DatabaseTimeouts = _TIMEOUTS) -> Finding:
     """Connects and looks: version, character set, rights, tables. Nothing in the database is changed."""
     try:
         address = parse_url(settings.database, settings.data_dir)
         if address.path is not None and not address.path.exists():
             return _no_file(address.path)
-        engine = make_engine(address, answer_timeout=_ANSWER_TIMEOUT)
+        engine = make_engine(address, timeouts)
         try:
             with engine.connect() as connection:
                 return _look(connection, address)

@@ -76,6 +76,17 @@ class CoreConfig(msgspec.Struct, frozen=True):
     # What messages of one user may take within a day, and of all for ever (usage.py); 0: no bound.
     user_octets_per_day: int = 0
     log_octets: int = 0
+    # Messages of authors who were shut out wait for an administrator, in the database alone: of one author as much as a
+    # client carries of it, in all as much as of four such authors.
+    quarantine_author_max: int = 500
+    quarantine_author_octets: int = 2 << 20
+    quarantine_max: int = 2000
+    quarantine_octets: int = 8 << 20
+    # Ends of clients that are remembered, 1 KiB each; those whose session ended longest ago give way.
+    peer_ends_max: int = 4096
+    # People whom a user makes members of rooms. A membership takes some 500 octets of memory: with 100 new rooms a day,
+    # and everybody in each of them, a few members would fill it.
+    members_per_day: int = 2000
     # When whoever waits for room comes again, unless it is known when there will be some.
     room_retry: float = 30.0
     # How long a client waits after a commit failed.

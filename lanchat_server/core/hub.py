@@ -68,7 +68,7 @@ class ServerCore:
         self.directory = directory
         self.sessions = SessionTable(config)
         self.receipts = ReceiptCollector(config, directory)
-        self.peers = PeerRegistry(directory)
+        self.peers = PeerRegistry(config, directory)
         self.heads: dict[int, Head] = {head.room: head for head in heads}
         # Milliseconds UTC; newer than what the directory has, until that is saved.
         self.last_seen: dict[int, int] = {}

@@ -20,12 +20,11 @@ from lanchat.protocol import wire
 from lanchat.protocol.limits import PEER_ADDRESSES_MAX, PEERS_MAX
 from lanchat.protocol.log.keys import private_octets, sha256
 from lanchat.protocol.log.peers import PeerEnd, PeerInfo
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory.directory import Directory
 
 # On each side of the ring.
 DISTANCES_MAX = 8
-# Ends that are remembered, 1 KiB each; those whose session ended longest ago give way.
-ENDS_MAX = 4096
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -46,8 +45,9 @@ class _Place(NamedTuple):
 class PeerRegistry:
     """Which clients can be reached, in this process's time. Core's thread."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, config: CoreConfig, directory: Directory) -> None:
         """Empty."""
+        self._ends_max = config.peer_ends_max
         self._directory = directory
         self._ends: dict[PeerEnd, Announced] = {}
         self._of_user: dict[int, set[PeerEnd]] = {}
@@ -77,7 +77,7 @@ class PeerRegistry:
             self._ends[end] = msgspec.structs.replace(self._ends.pop(end), session=0)
 
     def _make_place(self) -> None:
-        if len(self._ends) >= ENDS_MAX:
+        if len(self._ends) >= self._ends_max:
             ended = (end for end, announced in self._ends.items() if not announced.session)
             self._forget(next(ended, next(iter(self._ends))))
 

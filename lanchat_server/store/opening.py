@@ -19,13 +19,14 @@ from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.directory.directory import EPOCH_SHIFT
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine
+from lanchat_server.store.connection.engine import LONG_WORK, TIMEOUTS, WRITES, DatabaseTimeouts, make_engine
 from lanchat_server.store.connection.errors import store_error
 from lanchat_server.store.connection.url import DatabaseAddress, parse_url
 from lanchat_server.store.searching import reindexing
 from lanchat_server.store.sqlstore import SqlStore, claim, this_process
 from lanchat_server.store.tables import migrate as migration
 from lanchat_server.store.tables import reads, rows, schema
+from lanchat_server.store.transactions.claiming import LeaseTiming
 from lanchat_server.store.transactions.writing import WriteSession
 
 GENERAL = "general"
@@ -44,6 +45,8 @@ def open_store(
     random_octets: Callable[[int], bytes] = SYSTEM_ENTROPY.token_bytes,
     now_ms: int | None = None,
     lost: tuple[LogState, int] | None = None,
+    timeouts: DatabaseTimeouts = TIMEOUTS,
+    lease: LeaseTiming | None = None,
 ) -> SqlStore:
     """Open the database at `url` (None: the SQLite file in `data_dir`), making tables and log on first use.
 
@@ -59,8 +62,8 @@ def open_store(
     engine: Engine | None = None
     is_new = address.path is not None and _is_absent(address.path)
     try:
-        engine = make_engine(address)
-        _bring_up_to_date(engine, address, migrate, claims=command and lock is None)
+        engine = make_engine(address, timeouts)
+        _bring_up_to_date(engine, address, migrate, command and lock is None, lease)
         now_ms = SYSTEM_CLOCK.wall_ms() if now_ms is None else now_ms
         log = _read_or_make_log(engine, random_octets, now_ms, lost, may_make=migrate)
         if log.epoch == FILLING and not filling:
@@ -75,7 +78,7 @@ def open_store(
         if isinstance(error, SQLAlchemyError):
             raise store_error(error, address) from error
         raise
-    return SqlStore(engine, address, log, lock)
+    return SqlStore(engine, address, log, lock, lease)
 
 
 def _unfinished(address: DatabaseAddress) -> str:
@@ -129,7 +132,9 @@ def lock_file(path: Path) -> FileLock:
         ) from error
 
 
-def _bring_up_to_date(engine: Engine, address: DatabaseAddress, may_migrate: bool, claims: bool) -> None:
+def _bring_up_to_date(
+    engine: Engine, address: DatabaseAddress, may_migrate: bool, claims: bool, timing: LeaseTiming | None
+) -> None:
     with engine.connect() as connection:
         found = migration.current_revision(connection, address)
         if found == schema.REVISION:
@@ -142,10 +147,10 @@ def _bring_up_to_date(engine: Engine, address: DatabaseAddress, may_migrate: boo
             migration.check_statements(connection, address)
         has_lease = found is not None and connection.execute(select(schema.lease.c.id)).first() is not None
     writing = WriteSession(engine, address)
-    patient = make_engine(address, answer_timeout=LONG_ANSWER_TIMEOUT)
+    patient = make_engine(address, LONG_WORK)
     try:
         if has_lease and claims:
-            claim(writing, address, alone=False)
+            claim(writing, address, alone=False, timing=timing)
         elif has_lease:
             writing.take_lease(this_process(), SYSTEM_CLOCK.wall_ms())
         with patient.connect().execution_options(**{WRITES: True}) as connection:

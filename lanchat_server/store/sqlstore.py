@@ -17,13 +17,19 @@ from lanchat.protocol.log.records import Record
 from lanchat_server.core.model import DirectorySnapshot, IndexingMarks, LogState, QuarantinedMessage, StoredPage
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.store.connection.asking import AutocommitPool
-from lanchat_server.store.connection.engine import LONG_ANSWER_TIMEOUT, WRITES, make_engine, note_lost
+from lanchat_server.store.connection.engine import LONG_WORK, WRITES, make_engine, note_lost
 from lanchat_server.store.connection.errors import commit_error, is_conflict, is_lost, statement_error, store_error
 from lanchat_server.store.connection.url import DatabaseAddress
 from lanchat_server.store.searching.search import find
 from lanchat_server.store.tables import reads, schema
 from lanchat_server.store.transactions import claiming
-from lanchat_server.store.transactions.claiming import LeaseHolder, LeaseVerdict, LeaseWatch, ServerTerms
+from lanchat_server.store.transactions.claiming import (
+    LeaseHolder,
+    LeaseTiming,
+    LeaseVerdict,
+    LeaseWatch,
+    ServerTerms,
+)
 from lanchat_server.store.transactions.transaction import CommittedState, SqlTransaction
 from lanchat_server.store.transactions.writing import WriteSession
 
@@ -38,11 +44,12 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def claim(writing: WriteSession, address: DatabaseAddress, *, alone: bool) -> None:
+def claim(writing: WriteSession, address: DatabaseAddress, *, alone: bool, timing: LeaseTiming | None = None) -> None:
     """Take the lease for a command. A server that ended without giving it back is waited for, as long as it takes to
     know (claiming.py). Raises StoreError when one lives. `alone`: the file lock says already that no other process has
     the database, as with SQLite."""
-    watch = LeaseWatch(time.monotonic())
+    timing = timing or claiming.LEASE_TIMING
+    watch = LeaseWatch(time.monotonic(), timing.lifetime)
 
     def judge(held: LeaseHolder) -> LeaseVerdict:
         return LeaseVerdict.FREE if alone else watch.look(held, time.monotonic())
@@ -59,7 +66,7 @@ def claim(writing: WriteSession, address: DatabaseAddress, *, alone: bool) -> No
         if verdict is LeaseVerdict.LIVES:
             text = _("A server ({holder}) runs on the database {database}: give the command there, or stop it first")
             raise StoreError(text.format(holder=held.holder, database=address))
-        time.sleep(claiming.LEASE_LOOK)
+        time.sleep(timing.look)
 
 
 class SqlStore:
@@ -70,8 +77,16 @@ class SqlStore:
     each transaction that appends some ends with it.
     """
 
-    def __init__(self, engine: Engine, address: DatabaseAddress, log: LogState, lock: FileLock | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        address: DatabaseAddress,
+        log: LogState,
+        lock: FileLock | None,
+        timing: LeaseTiming | None = None,
+    ) -> None:
         """Owns `engine` and `lock` until `close`. `lock`: of the SQLite file, None for a database server."""
+        self._timing = timing
         self.address = address
         self.log = log
         self._engine = engine
@@ -97,7 +112,7 @@ class SqlStore:
 
     def claim_lease(self) -> None:
         """Take the lease for a command. Raises StoreError when a server lives that has it."""
-        claim(self._writing, self.address, alone=self._lock is not None)
+        claim(self._writing, self.address, alone=self._lock is not None, timing=self._timing)
 
     def begin_epoch(self, epoch: int) -> None:
         """The log has lost something: what is signed from now on says that it was after that. Raises StoreError."""
@@ -214,7 +229,7 @@ class SqlStore:
     @contextmanager
     def batches(self) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
         """What begins such transactions, one after the other; errors become StoreError."""
-        engine = make_engine(self.address, answer_timeout=LONG_ANSWER_TIMEOUT)
+        engine = make_engine(self.address, LONG_WORK)
         try:
             with engine.connect().execution_options(**{WRITES: True}) as connection:
 

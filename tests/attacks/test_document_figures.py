@@ -99,7 +99,7 @@ PHRASES = {
         f"numbers, burst {CORE.nack_burst}; repairs from the database {CORE.fetches_per_session} at a time, "
         f"{CORE.fetches_max} in all",
         f"{accounts.ROOMS_PER_USER} rooms and {accounts.DEVICES_PER_USER} devices per user are bounded, and "
-        f"{accounts.DEVICES_PER_DAY} new devices a day, and {accounts.MEMBERS_PER_DAY:,} people a day",
+        f"{accounts.DEVICES_PER_DAY} new devices a day, and {CORE.members_per_day:,} people a day",
         f"one member the {SERVER.reactions_per_message:,} reactions of a text",
         f"ten accounts with five sessions the {CORE.total_rate:g} messages a second",
         f"twenty accounts the {SERVER.rooms_total:,} rooms in a day",

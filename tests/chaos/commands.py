@@ -336,7 +336,7 @@ def killed(command: Command, folder: Path, database: MariaDB | None, stride: int
     """Kill it at every `stride`-th step. `database` None: SQLite in folders of its own, in `folder`."""
     kind = "SQLite" if database is None else "MariaDB"
     # Whoever comes next has to see that whoever was killed does not renew the lease.
-    with patch.object(claiming, "LEASE_LIFETIME", 0.3), patch.object(claiming, "LEASE_LOOK", 0.05):
+    with patch.object(claiming, "LEASE_TIMING", claiming.LeaseTiming(0.3, 0.05)):
         backups = make_backups(folder)
         places = _places(command, folder, database)
         before, after = _expected_states(command, places, backups)

@@ -13,7 +13,7 @@ from lanchat.protocol.limits import Limits
 from lanchat_server import passwords
 from lanchat_server.admin import channel
 from lanchat_server.core import config as core_config
-from lanchat_server.core.accounts import accounts, first_account, recovery
+from lanchat_server.core.accounts import first_account, recovery
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import daily, throttle
 from lanchat_server.core.limits.throttle import ThrottleConfig
@@ -56,7 +56,7 @@ PHRASES = [
     (throttle, f"{THROTTLE.entries >> 11} MiB for each of the four maps"),
     (daily, f"300 octets each: {round(daily.KEYS_MAX * 300 / (1 << 20))} MiB"),
     (heartbeat, f"({CORE.head_steps[0]:g} s, doubling)"),
-    (accounts, f"{Limits().rooms_per_day} new rooms a day"),
+    (core_config, f"{Limits().rooms_per_day} new rooms a day"),
     (core_config, f"{GATHER_400_MS:g} ms after one for 400 people"),
     (core_config, f"{round(CORE.queue_max / 2000)} s of work at 2,000 messages/s"),
     (core_config, f"{CORE.progress_max:,} × ~200 octets = {ceil(CORE.progress_max * 200 / (1 << 20))} MiB"),

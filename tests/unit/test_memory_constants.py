@@ -420,13 +420,13 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "lanchat/ui/settings/memory.py:_DRAFTS_MAX": "tests/unit/test_client_memory.py::test_stored_drafts_are_bounded",
     "lanchat/ui/settings/memory.py:_DRAFTS_OCTETS_MAX": "tests/unit/test_client_memory.py"
     "::test_stored_drafts_are_bounded",
-    "lanchat_server/core/sequencing/quarantine.py:AUTHOR_MAX": "tests/unit/server/core/test_quarantine.py"
+    "CoreConfig.quarantine_author_max": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
-    "lanchat_server/core/sequencing/quarantine.py:AUTHOR_OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "CoreConfig.quarantine_author_octets": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
-    "lanchat_server/core/sequencing/quarantine.py:MESSAGES_MAX": "tests/unit/server/core/test_quarantine.py"
+    "CoreConfig.quarantine_max": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
-    "lanchat_server/core/sequencing/quarantine.py:OCTETS_MAX": "tests/unit/server/core/test_quarantine.py"
+    "CoreConfig.quarantine_octets": "tests/unit/server/core/test_quarantine.py"
     "::test_quarantine_is_bounded_in_all_and_for_each_author",
     "lanchat_server/core/reseeding/handed_in.py:PAIRS_MAX": "tests/unit/server/core/test_quarantine.py"
     "::test_counted_pairs_are_bounded",
@@ -455,8 +455,7 @@ MEMORIES: dict[str, Callable[[], None] | str] = {
     "::test_messages_of_unknown_authors_are_bounded",
     "lanchat_server/core/reseeding/reseeding.py:UNPROVEN_MAX": "tests/unit/server/service/test_reseeding.py"
     "::test_too_much_without_a_head_is_dropped",
-    "lanchat_server/core/peers.py:ENDS_MAX": "tests/unit/server/core/test_peers.py"
-    "::test_oldest_ended_session_gives_way",
+    "CoreConfig.peer_ends_max": "tests/unit/server/core/test_peers.py::test_oldest_ended_session_gives_way",
     "lanchat_server/core/limits/closed.py:_USERS_MAX": "tests/unit/test_server_memory.py"
     "::test_users_over_quota_are_bounded",
     "lanchat_server/service/net/connection.py:REQUESTS_MAX": "tests/unit/server/service/test_slow_readers.py"

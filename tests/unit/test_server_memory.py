@@ -9,8 +9,8 @@ import pytest
 
 from lanchat.protocol.codes import Code
 from lanchat_server.config import load
-from lanchat_server.core.accounts.accounts import MEMBERS_PER_DAY
 from lanchat_server.core.accounts.changes import DirectoryChange
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.directory.directory import Directory
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
 from lanchat_server.core.limits.closed import _USERS_MAX, Closed
@@ -182,9 +182,9 @@ def test_memberships_added_in_a_day_are_bounded() -> None:
     directory = Rig().directory
 
     def fill() -> Directory:
-        for number in range(MEMBERS_PER_DAY):
+        for number in range(CoreConfig().members_per_day):
             room, user = (1 << 62) + number // 100, (1 << 40) + number % 100
             directory.put_members([MembershipRow(room, user, 1 << 40, 1, 1 << 20, 1 << 20)])
         return directory
 
-    assert taken(fill) < MEMBERS_PER_DAY * 500
+    assert taken(fill) < CoreConfig().members_per_day * 500

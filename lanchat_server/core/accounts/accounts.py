@@ -46,9 +46,6 @@ ROOMS_PER_USER = 200
 # Devices that are not revoked. Those that are stay for ever, as they say who signed: hence a bound for a day besides.
 DEVICES_PER_USER = 50
 DEVICES_PER_DAY = 100
-# People whom a user makes members of rooms. A membership takes some 500 octets of memory: with 100 new rooms a day, and
-# everybody in each of them, a few members would fill it.
-MEMBERS_PER_DAY = 2000
 # A new address waits so long while the old one is told: time to notice, and to set a new password, which drops it.
 EMAIL_WAIT_MS = 3 * 86_400_000
 

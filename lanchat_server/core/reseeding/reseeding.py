@@ -124,8 +124,9 @@ class RoomReturn(msgspec.Struct):
 class Reseeding:
     """Whether the log is to be given back, who gives which room, and what came of it. Core's thread."""
 
-    def __init__(self, is_open: bool, hold: bool, now: float) -> None:
-        """`hold`: new messages wait in the beginning."""
+    def __init__(self, is_open: bool, hold: bool, now: float, unproven_max: int = UNPROVEN_MAX) -> None:
+        """`hold`: new messages wait in the beginning. `unproven_max`: octets that a client gives without a head."""
+        self._unproven_max = unproven_max
         self.is_open = is_open
         self.rooms: dict[int, RoomReturn] = {}
         self.users: set[int] = set()
@@ -182,7 +183,7 @@ class Reseeding:
         if state is None or state.session != session:
             return None
         state.octets += sum(_RECORD_OCTETS + len(record.body or b"") for record in records)
-        if state.octets > UNPROVEN_MAX or (state.parts and records[0].seq != state.parts[-1].seq + 1):
+        if state.octets > self._unproven_max or (state.parts and records[0].seq != state.parts[-1].seq + 1):
             self._release(state)
             return None
         state.parts += records

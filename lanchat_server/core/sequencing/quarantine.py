@@ -5,14 +5,10 @@ also of one author, whose key somebody else may have now.
 """
 
 from lanchat.protocol.codes import Code
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.limits import usage
 from lanchat_server.core.model import QuarantinedMessage, QuarantineSize
 
-# As much as a client carries of one author, and of four such authors. In the database alone.
-AUTHOR_MAX = 500
-AUTHOR_OCTETS_MAX = 2 << 20
-MESSAGES_MAX = 2000
-OCTETS_MAX = 8 << 20
 # Why an author is shut out.
 SHUT_OUT = frozenset((Code.AUTHOR_REVOKED, Code.AUTHOR_DISABLED))
 
@@ -25,8 +21,9 @@ def octets_of(message: QuarantinedMessage) -> int:
 class QuarantineRoom:
     """Room that is left for messages, within one transaction."""
 
-    def __init__(self, sizes: dict[int, QuarantineSize]) -> None:
+    def __init__(self, config: CoreConfig, sizes: dict[int, QuarantineSize]) -> None:
         """`sizes`: by author, what waits already."""
+        self._config = config
         self._sizes = dict(sizes)
 
     @property
@@ -36,12 +33,12 @@ class QuarantineRoom:
 
     def take(self, message: QuarantinedMessage) -> bool:
         """Whether there is room for one more, which is counted then."""
-        octets = octets_of(message)
+        config, octets = self._config, octets_of(message)
         mine = self._sizes.get(message.author, QuarantineSize(0, 0))
         total = sum(size.octets for size in self._sizes.values())
-        if mine.messages >= AUTHOR_MAX or mine.octets + octets > AUTHOR_OCTETS_MAX:
+        if mine.messages >= config.quarantine_author_max or mine.octets + octets > config.quarantine_author_octets:
             return False
-        if self.messages >= MESSAGES_MAX or total + octets > OCTETS_MAX:
+        if self.messages >= config.quarantine_max or total + octets > config.quarantine_octets:
             return False
         self._sizes[message.author] = QuarantineSize(mine.messages + 1, mine.octets + octets)
         return True

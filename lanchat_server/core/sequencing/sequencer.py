@@ -216,7 +216,8 @@ class _Draft:
         # Of what an administrator judged, those that are decided; of what authors made who were shut out, what waits.
         self._judged: list[MessageKey] = []
         self._in_quarantine: set[MessageKey] = set()
-        self._quarantine = QuarantineRoom({})
+        self._config = config
+        self._quarantine = QuarantineRoom(config, {})
         self._outcome = BatchOutcome()
         # What the directory learns once the transaction is committed.
         self.apply: Callable[[], None] = _nothing
@@ -256,7 +257,7 @@ class _Draft:
         if brought:
             found = self._tx.quarantined([item.header.key for item in brought])
             self._in_quarantine = {row.header.key for row in found}
-            self._quarantine = QuarantineRoom(self._tx.quarantine_sizes())
+            self._quarantine = QuarantineRoom(self._config, self._tx.quarantine_sizes())
 
     def _is_shut_out(self, device: bytes) -> bool:
         """Whether the device or its account lost its right; False for those that are not known."""

@@ -257,7 +257,7 @@ async def _add(
         check()
         is_new = context.directory.membership(room, user) is None
         if is_new and spender is not None:
-            spend_daily(tx, spender, accounts.MEMBERS_PER_DAY, now_ms)
+            spend_daily(tx, spender, context.core.config.members_per_day, now_ms)
         return together(is_new, accounts.add_member(tx, context.directory, room, user, now_ms))
 
     if await transact(context, connection, job):

@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -22,20 +23,27 @@ from lanchat_server.store.connection.errors import file_problem
 from lanchat_server.store.connection.nodes import NodeChoice
 from lanchat_server.store.connection.url import DatabaseAddress
 
-# Seconds. An answer later than this counts as none: the server may be stopped, or its disk hangs.
-CONNECT_TIMEOUT = 5
-ANSWER_TIMEOUT = 15
-# The same for a node of a cluster, where another one may answer: as long as the others need to agree that one is gone
-# (evs.suspect_timeout), as no commit ends meanwhile.
-NODE_CONNECT_TIMEOUT = 2
-NODE_ANSWER_TIMEOUT = 5
+
+class DatabaseTimeouts(msgspec.Struct, frozen=True):
+    """How long a database is waited for, in seconds."""
+
+    # An answer later than this counts as none: the server may be stopped, or its disk hangs.
+    connect: int = 5
+    answer: int = 15
+    # The same for a node of a cluster, where another one may answer: as long as the others need to agree that one is
+    # gone (evs.suspect_timeout), as no commit ends meanwhile.
+    node_connect: int = 2
+    node_answer: int = 5
+    # For a lock of another transaction: only an older server, about to be fenced, or an administrator holds one.
+    lock: int = 5
+    # MariaDB ends a transaction that has written and says nothing for so long, and frees its locks: the server that
+    # began it hears nothing any more, and its standby waits for the lease. 0: it does not.
+    idle_write: int = 5
+
+
+TIMEOUTS = DatabaseTimeouts()
 # A migration of a large table, or a restore's last step, may work long without a word.
-LONG_ANSWER_TIMEOUT = 3600
-# For a lock of another transaction: only an older server, about to be fenced, or an administrator holds one.
-LOCK_TIMEOUT = 5
-# MariaDB ends a transaction that has written and says nothing for so long, and frees its locks: the server that began
-# it hears nothing any more, and its standby waits for the lease.
-IDLE_WRITE_TIMEOUT = 5
+LONG_WORK = DatabaseTimeouts(answer=3600, node_answer=3600, idle_write=0)
 # MySQL knows no such limit: it gives the connection up that writes, which a server uses every few seconds.
 WRITER_IDLE_TIMEOUT = 60
 # MySQL closes a connection that was idle for 8 hours (wait_timeout); firewalls forget it sooner.
@@ -65,15 +73,17 @@ _SQLITE_PRAGMAS = (
 )
 
 
-def make_engine(address: DatabaseAddress, *, answer_timeout: int | None = None) -> Engine:
+def make_engine(address: DatabaseAddress, timeouts: DatabaseTimeouts = TIMEOUTS) -> Engine:
     """An engine for `address`; nothing is opened yet but the file of a SQLite database, which is made with mode 0600.
 
     Raises StoreError when that file cannot be made.
     """
-    return _sqlite_engine(address) if address.nodes is None else _mysql_engine(address, address.nodes, answer_timeout)
+    if address.nodes is None:
+        return _sqlite_engine(address, timeouts)
+    return _mysql_engine(address, address.nodes, timeouts)
 
 
-def _sqlite_engine(address: DatabaseAddress) -> Engine:
+def _sqlite_engine(address: DatabaseAddress, timeouts: DatabaseTimeouts) -> Engine:
     _make_file(address)
     engine = create_engine(
         address.url,
@@ -81,7 +91,7 @@ def _sqlite_engine(address: DatabaseAddress) -> Engine:
         max_overflow=POOL_OVERFLOW,
         # The one that was used last: each keeps pages and statements of its own.
         pool_use_lifo=True,
-        connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False, "isolation_level": None},
+        connect_args={"timeout": timeouts.lock, "check_same_thread": False, "isolation_level": None},
         hide_parameters=True,
     )
     event.listen(engine, "connect", _set_up_sqlite)
@@ -133,22 +143,21 @@ def _begin_sqlite(connection: Connection) -> None:
         begin(connection, "BEGIN IMMEDIATE" if options.get(WRITES, False) else "BEGIN")
 
 
-def _mysql_engine(address: DatabaseAddress, nodes: NodeChoice, answer_timeout: int | None) -> Engine:
+def _mysql_engine(address: DatabaseAddress, nodes: NodeChoice, timeouts: DatabaseTimeouts) -> Engine:
     # A server with SQLite starts a tenth of a second sooner without the connector.
     from lanchat_server.store.connection.connector import HexConverter, connect
 
-    seconds = answer_timeout or (NODE_ANSWER_TIMEOUT if nodes.is_cluster else ANSWER_TIMEOUT)
-
+    seconds = timeouts.node_answer if nodes.is_cluster else timeouts.answer
     arguments: dict[str, Any] = {
         "charset": "utf8mb4",
         "collation": "utf8mb4_unicode_ci",
-        "connection_timeout": NODE_CONNECT_TIMEOUT if nodes.is_cluster else CONNECT_TIMEOUT,
+        "connection_timeout": timeouts.node_connect if nodes.is_cluster else timeouts.connect,
         "read_timeout": seconds,
         "write_timeout": seconds,
         "converter_class": HexConverter,
         "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
         "time_zone": "+00:00",
-        "init_command": _first_command(answer_timeout is None),
+        "init_command": _first_command(timeouts),
         **address.options,
     }
     engine = create_engine(
@@ -165,14 +174,16 @@ def _mysql_engine(address: DatabaseAddress, nodes: NodeChoice, answer_timeout: i
     return engine
 
 
-def _first_command(is_quick: bool) -> str:
-    """What each connection begins with. `is_quick`: its transactions are not those of long work."""
+def _first_command(timeouts: DatabaseTimeouts) -> str:
+    """What each connection begins with."""
     # With `sql_safe_updates`, which an administrator may have set for all sessions, a change of some rows by their keys
     # is refused as well where the table is so small that the server reads all of it.
-    locks = f"innodb_lock_wait_timeout={LOCK_TIMEOUT}, lock_wait_timeout={4 * LOCK_TIMEOUT}"
+    locks = f"innodb_lock_wait_timeout={timeouts.lock}, lock_wait_timeout={4 * timeouts.lock}"
     command = f"SET SESSION sql_safe_updates=0, {locks}"
+    if not timeouts.idle_write:
+        return command
     # MariaDB alone reads such a comment.
-    return f"{command} /*M!100300 , idle_write_transaction_timeout={IDLE_WRITE_TIMEOUT} */" if is_quick else command
+    return f"{command} /*M!100300 , idle_write_transaction_timeout={timeouts.idle_write} */"
 
 
 def is_present(connection: Connection) -> bool:

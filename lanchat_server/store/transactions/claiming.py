@@ -13,9 +13,16 @@ promise it waits as a command does.
 import enum
 from typing import NamedTuple
 
-# Seconds.
-LEASE_LIFETIME = 15.0
-LEASE_LOOK = 0.25
+
+class LeaseTiming(NamedTuple):
+    """Seconds: so long a lease that nobody renews is watched before it counts as given up, and so often."""
+
+    lifetime: float = 15.0
+    look: float = 0.25
+
+
+LEASE_TIMING = LeaseTiming()
+LEASE_LIFETIME = LEASE_TIMING.lifetime
 # By the database's clock: after so long nobody waits to see whether the server lives after all.
 LEASE_FORGOTTEN_MS = 600_000
 # In a cluster no commit ends while the nodes agree that one is gone (5 s and a little).
@@ -60,24 +67,25 @@ class LeaseVerdict(enum.Enum):
 class LeaseWatch:
     """Looks of one command; `now` is of a steady clock, in seconds."""
 
-    def __init__(self, now: float) -> None:
-        """The watching begins at `now` and takes _LIFETIMES_MAX lifetimes at most."""
+    def __init__(self, now: float, lifetime: float = LEASE_LIFETIME) -> None:
+        """The watching begins at `now` and takes _LIFETIMES_MAX lifetimes at most, each in seconds."""
+        self._lifetime = lifetime
         self._begun = now
         self._since = now
         self._first: LeaseHolder | None = None
 
     def look(self, held: LeaseHolder, now: float) -> LeaseVerdict:
-        """The verdict after one more look. A holder that has not renewed for LEASE_LIFETIME since it was seen first
+        """The verdict after one more look. A holder that has not renewed for a lifetime since it was seen first
         counts as dead; another incarnation begins this time anew."""
         if not held.renewed_ms or held.age_ms >= LEASE_FORGOTTEN_MS:
             return LeaseVerdict.FREE
-        if now - self._begun >= _LIFETIMES_MAX * LEASE_LIFETIME:
+        if now - self._begun >= _LIFETIMES_MAX * self._lifetime:
             return LeaseVerdict.LIVES
         if self._first is None or held.incarnation != self._first.incarnation:
             self._first, self._since = held, now
         elif held.renewed_ms != self._first.renewed_ms:
             return LeaseVerdict.LIVES
-        return LeaseVerdict.FREE if now - self._since >= LEASE_LIFETIME else LeaseVerdict.UNKNOWN
+        return LeaseVerdict.FREE if now - self._since >= self._lifetime else LeaseVerdict.UNKNOWN
 
 
 class StandbyWatch:

@@ -12,7 +12,7 @@ from lanchat.protocol.codes import Code
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.log.messages import Kind
 from lanchat_server.core.config import CoreConfig
-from tests.vectors import fates, limits
+from tests.vectors import limits, outcomes
 from tests.vectors.make import FOLDER, VECTORS
 from tests.vectors.refused import SMALL_ORDER
 from tests.vectors.tables import DOCUMENT
@@ -23,7 +23,8 @@ INTERNAL = {
     *("batch_max", "batch_octets"),
     *("gather", "gather_crowd", "gather_receiver", "gather_longest", "gather_enough", "ahead_enough"),
     *("queue_octets", "hold_max", "hold_octets", "hold_fresh", "recent_per_room", "recent_octets", "fetches_max"),
-    *("expect_interval", "progress_max"),
+    *("expect_interval", "progress_max", "peer_ends_max"),
+    *("quarantine_max", "quarantine_octets", "quarantine_author_max", "quarantine_author_octets"),
 }
 # Fields of ClientConfig of this computer alone.
 LOCAL = {
@@ -107,19 +108,19 @@ def test_each_vector_file_is_described() -> None:
 
 
 def test_each_message_code_is_in_the_outcome_table() -> None:
-    shown = fates.fates_table()
+    shown = outcomes.outcomes_table()
     assert [code.name for code in Code if code >= 100 and f"`{code.name}`" not in shown] == []
 
 
 def test_target_codes_match_the_outcome_table() -> None:
-    text, erased, change, below, none, zero = fates.TARGETS
+    text, erased, change, below, none, zero = outcomes.TARGETS
     refused = {Code.NO_SUCH_TARGET}
-    for kind in fates.CHANGES:
+    for kind in outcomes.CHANGES:
         for target in (change, below, none):
-            assert {fates.target_code(kind, target, who) for who in fates.WHO} == refused
+            assert {outcomes.target_code(kind, target, who) for who in outcomes.WHO} == refused
         expected = {0} if kind is Kind.TEXT else refused
         for target in (erased, zero):
-            assert {fates.target_code(kind, target, who) for who in fates.WHO} == expected
-    theirs = [[fates.target_code(kind, text, who) for who in fates.WHO] for kind in fates.CHANGES]
+            assert {outcomes.target_code(kind, target, who) for who in outcomes.WHO} == expected
+    theirs = [[outcomes.target_code(kind, text, who) for who in outcomes.WHO] for kind in outcomes.CHANGES]
     other = Code.TARGET_NOT_YOURS
     assert theirs == [[0, 0, 0], [0, other, other], [0, other, 0], [0, 0, 0]]

@@ -31,7 +31,7 @@ from lanchat_server.maintenance.backup import backup, restore
 from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.store import SqlStore, open_store
 from lanchat_server.store.tables.migrate import current_revision
-from lanchat_server.store.transactions import claiming
+from lanchat_server.store.transactions.claiming import LeaseTiming
 from tests.support.admin_port import AdminPort, point_at
 from tests.support.administration import accounts, ask, find
 from tests.support.ports import free_port
@@ -325,13 +325,6 @@ def test_bounds_of_the_wire_apply_at_rest(config: ServerConfig, request_: Any) -
 # --- A server that holds the database ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases expire after a moment."""
-    monkeypatch.setattr(claiming, "LEASE_LIFETIME", 0.6)
-    monkeypatch.setattr(claiming, "LEASE_LOOK", 0.02)
-
-
 def renew(store: SqlStore) -> None:
     with store.transaction() as tx:
         tx.renew_lease()
@@ -442,41 +435,34 @@ class TestLeaseOfAnEndedServer:
 
     @pytest.fixture
     def command(self, mariadb_url: str, tmp_path: Path) -> Iterator[SqlStore]:
-        command = open_store(mariadb_url, tmp_path / "command")
+        """One for which a lease expires so late that waiting for it would be noticed."""
+        command = open_store(mariadb_url, tmp_path / "command", lease=LeaseTiming(3600.0))
         yield command
         command.close()
 
     def test_command_waits_out_a_killed_server_and_fences_it(
-        self, store: SqlStore, command: SqlStore, quick: None
+        self, store: SqlStore, mariadb_url: str, tmp_path: Path
     ) -> None:
+        command = open_store(mariadb_url, tmp_path / "command", lease=LeaseTiming(0.6, 0.02))
         command.claim_lease()
         added(command, "Anna")
         with pytest.raises(Fenced):
             added(store, "Boris")
+        command.close()
 
-    def test_command_does_not_wait_for_a_stopped_server(
-        self, store: SqlStore, command: SqlStore, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(claiming, "LEASE_LIFETIME", 3600.0)
+    def test_command_does_not_wait_for_a_stopped_server(self, store: SqlStore, command: SqlStore) -> None:
         store.close()
         command.claim_lease()
         added(command, "Anna")
 
-    def test_command_does_not_wait_for_a_lease_expired_long_ago(
-        self, store: SqlStore, command: SqlStore, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(claiming, "LEASE_LIFETIME", 3600.0)
+    def test_command_does_not_wait_for_a_lease_expired_long_ago(self, store: SqlStore, command: SqlStore) -> None:
         with store.replacing() as connection:
             connection.exec_driver_sql("UPDATE lease SET renewed_ms = renewed_ms - 700000")
         command.claim_lease()
 
-    def test_next_command_waits_for_the_previous_one(
-        self, mariadb_url: str, tmp_path: Path, command: SqlStore, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(claiming, "LEASE_LIFETIME", 3600.0)
-        monkeypatch.setattr(claiming, "LEASE_LOOK", 0.02)
+    def test_next_command_waits_for_the_previous_one(self, mariadb_url: str, tmp_path: Path, command: SqlStore) -> None:
         command.claim_lease()
-        second = open_store(mariadb_url, tmp_path / "second")
+        second = open_store(mariadb_url, tmp_path / "second", lease=LeaseTiming(3600.0, 0.02))
         done = threading.Event()
 
         def claim() -> None:

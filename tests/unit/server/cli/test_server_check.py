@@ -16,6 +16,7 @@ from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.initdb import init_db
 from lanchat_server.passwords import PasswordHasher
 from lanchat_server.store import open_store
+from lanchat_server.store.connection.engine import TIMEOUTS, DatabaseTimeouts
 from tests.support.mariadb import MariaDB
 
 
@@ -23,9 +24,9 @@ def settings(database: str | None, folder: Path) -> ServerConfig:
     return load({"database": database, "data_dir": folder} if database else {"data_dir": folder}, None)
 
 
-def failure(database: str, folder: Path) -> str:
+def failure(database: str, folder: Path, timeouts: DatabaseTimeouts = TIMEOUTS) -> str:
     with pytest.raises(CheckFailed) as raised:
-        check.check_database(settings(database, folder))
+        check.check_database(settings(database, folder), timeouts)
     text = str(raised.value)
     assert "\n" not in text
     return text
@@ -94,12 +95,10 @@ def test_closed_port_fails(tmp_path: Path) -> None:
         assert "127.0.0.1" in failure(f"mysql://u:p@127.0.0.1:{closed.getsockname()[1]}/chat", tmp_path)
 
 
-def test_silent_server_fails_within_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "network_checks", list)
-    monkeypatch.setattr("lanchat_server.store.connection.engine.CONNECT_TIMEOUT", 1)
-    monkeypatch.setattr(check, "_ANSWER_TIMEOUT", 1)
+def test_silent_server_fails_within_its_time(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert failure(f"mysql://u:p@127.0.0.1:{silent.getsockname()[1]}/chat", tmp_path)
+        url = f"mysql://u:p@127.0.0.1:{silent.getsockname()[1]}/chat"
+        assert failure(url, tmp_path, DatabaseTimeouts(connect=1, answer=1))
 
 
 @pytest.fixture

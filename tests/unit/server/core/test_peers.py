@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from lanchat.protocol import wire
 from lanchat.protocol.limits import PEER_ADDRESSES_MAX, PEERS_MAX
 from lanchat.protocol.log.peers import PeerEnd, PeerInfo
-from lanchat_server.core import peers as peers_module
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import MembershipRow
 from lanchat_server.core.peers import Announced, PeerRegistry, addresses_of, distances
 from tests.support.rig import GENERAL, Rig
@@ -18,10 +18,10 @@ ADDRESS = wire.PeerAddress(bytes([10, 0, 0, 1]), 5000)
 class Office:
     """`count` users in `general`, with a device each, all announced."""
 
-    def __init__(self, count: int) -> None:
-        self.rig = Rig()
+    def __init__(self, count: int, config: CoreConfig | None = None) -> None:
+        self.rig = Rig(config)
         directory = self.rig.directory
-        self.peers = PeerRegistry(directory)
+        self.peers = PeerRegistry(self.rig.config, directory)
         user, device = directory.users[1], directory.devices[self.rig.authors[1].device]
         for number in range(10, 10 + count):
             directory.put_user(replace(user, id=number, name=f"u{number}"))
@@ -126,9 +126,8 @@ def test_revoked_and_disabled_are_not_named() -> None:
     assert office.warm(10) == {office.end(13)}
 
 
-def test_oldest_ended_session_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers_module, "ENDS_MAX", 4)
-    office = Office(3)
+def test_oldest_ended_session_gives_way() -> None:
+    office = Office(3, CoreConfig(peer_ends_max=4))
     office.peers.end_session(121)
     office.peers.end_session(111)
     for number in (20, 21):

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from lanchat.protocol.codes import Code
 from lanchat.protocol.log.messages import Kind, Message, decode_header_untrusted
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.model import Decision, QuarantinedMessage
 from lanchat_server.core.reseeding.handed_in import PAIRS_MAX, HandedIn, HandedInCount
-from lanchat_server.core.sequencing import quarantine
 from lanchat_server.core.sequencing.sequencer import BatchOutcome, Submission, Verdict, judged
 from tests.support.rig import GENERAL, Rig
 
@@ -119,22 +119,21 @@ def test_forgeries_are_not_kept() -> None:
     assert waiting(rig) == []
 
 
-def test_quarantine_is_bounded_in_all_and_for_each_author(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quarantine, "AUTHOR_MAX", 3)
-    rig = Rig()
+def test_quarantine_is_bounded_in_all_and_for_each_author() -> None:
+    rig = Rig(CoreConfig(quarantine_author_max=3))
     messages = [rig.authors[MALLORY].message(f"text {number}") for number in range(5)]
     revoke(rig)
     outcome = commit(rig, *map(handed_in, messages))
     assert (codes(outcome), len(waiting(rig))) == ([Code.AUTHOR_REVOKED] * 5, 3)
     assert codes(commit(rig, *map(handed_in, messages))) == [Code.AUTHOR_REVOKED] * 5
     assert len(waiting(rig)) == 3
-    for name, value in (("MESSAGES_MAX", 3), ("OCTETS_MAX", 10), ("AUTHOR_OCTETS_MAX", 10)):
-        with monkeypatch.context() as patch:
-            patch.setattr(quarantine, "AUTHOR_MAX", 100)
-            patch.setattr(quarantine, name, value)
-            commit(rig, *map(handed_in, messages))
-            assert len(waiting(rig)) == 3
-    monkeypatch.setattr(quarantine, "AUTHOR_MAX", 100)
+    for bound in ({"quarantine_max": 3}, {"quarantine_octets": 10}, {"quarantine_author_octets": 10}):
+        rig.config = CoreConfig(**bound)
+        rig.start()
+        commit(rig, *map(handed_in, messages))
+        assert len(waiting(rig)) == 3
+    rig.config = CoreConfig()
+    rig.start()
     commit(rig, *map(handed_in, messages))
     assert len(waiting(rig)) == 5
 

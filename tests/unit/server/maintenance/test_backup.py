@@ -16,6 +16,7 @@ import pytest
 from lanchat_server.core.ports import Fenced, StoreError
 from lanchat_server.maintenance.backup import BackupSummary, backup, backup_at_rest, restore
 from lanchat_server.store import open_store
+from lanchat_server.store.transactions.claiming import LeaseTiming
 from tests.support.filled_store import KEY_FILES, content, fill, write_keys
 from tests.support.mariadb import MariaDB
 from tests.support.stores import KINDS, Database, Log, added, databases
@@ -127,7 +128,7 @@ class TestRestoring:
     def test_crashed_server_is_fenced(
         self, file: Path, tmp_path: Path, mariadb_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("lanchat_server.store.transactions.claiming.LEASE_LIFETIME", 0.1)
+        monkeypatch.setattr("lanchat_server.store.transactions.claiming.LEASE_TIMING", LeaseTiming(0.1))
         silent = open_store(mariadb_url, tmp_path)
         silent.take_lease("old", 1)
         restore(file, mariadb_url, tmp_path / "new")

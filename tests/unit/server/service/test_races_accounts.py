@@ -16,6 +16,7 @@ from lanchat.protocol.transport import Transport
 from lanchat_server.core.accounts import accounts, recovery
 from lanchat_server.core.accounts.changes import DirectoryChange, transact
 from lanchat_server.core.accounts.deleted_accounts import delete_account
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.ports import Transaction
 from lanchat_server.core.refusals import Refused
 from lanchat_server.service.context import RequestContext
@@ -276,8 +277,8 @@ def test_full_server_closes_a_session_of_the_user_with_most() -> None:
 # --- Memberships ------------------------------------------------------------------------------------------------------
 
 
-def test_members_added_by_a_user_per_day_are_limited(harness: RequestHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MEMBERS_PER_DAY", 2)
+def test_members_added_by_a_user_per_day_are_limited(harness: RequestHarness) -> None:
+    harness.service.core.config = CoreConfig(members_per_day=2)
     harness.service.room_keys = SimpleNamespace()
 
     def invite() -> Any:

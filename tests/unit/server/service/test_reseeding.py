@@ -153,8 +153,8 @@ def test_non_member_gives_and_learns_nothing(stage: DeletionHarness) -> None:
     assert give(stage, THIRD, ROOM, records, head) is Code.NOT_FOUND
 
 
-def test_too_much_without_a_head_is_dropped(stage: DeletionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lanchat_server.core.reseeding.reseeding.UNPROVEN_MAX", 500)
+def test_too_much_without_a_head_is_dropped(stage: DeletionHarness) -> None:
+    stage.service.core.reseeding = Reseeding(True, True, stage.service.now(), unproven_max=500)
     records, head = said(stage, ROOM, "one", "two", "three")
     offer(stage, OWNER, head)
     assert give(stage, OWNER, ROOM, records, None).first == 0

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from lanchat_server.core.ports import CommitFailed, CommitUnknown
 from lanchat_server.store import open_store
 from lanchat_server.store.connection import errors
+from lanchat_server.store.connection.engine import DatabaseTimeouts
 from lanchat_server.store.connection.errors import commit_error, is_lost
 from lanchat_server.store.connection.url import parse_url
 from tests.support.mariadb import MariaDB
@@ -108,10 +109,9 @@ def test_each_error_number_has_a_name(list_: str) -> None:
 class TestCommitRefusedByMariaDB:
     """Nothing is stored afterwards, and the store continues."""
 
-    def test_global_read_lock_fails_the_commit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("lanchat_server.store.connection.engine.LOCK_TIMEOUT", 1)
+    def test_global_read_lock_fails_the_commit(self, tmp_path: Path) -> None:
         with MariaDB() as server:
-            store = open_store(server.create_database("chat"), tmp_path)
+            store = open_store(server.create_database("chat"), tmp_path, timeouts=DatabaseTimeouts(lock=1))
             store.take_lease("test", 1)
             locked = store._engine.connect()
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, StoreError
 from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.connection.engine import DatabaseTimeouts
 from lanchat_server.store.connection.errors import explain
 from lanchat_server.store.connection.url import sqlite_address
 from tests.support.mariadb import PASSWORD, MariaDB
@@ -27,11 +28,9 @@ def server() -> Iterator[MariaDB]:
 
 
 @pytest.fixture
-def store(server: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlStore]:
+def store(server: MariaDB, tmp_path: Path) -> Iterator[SqlStore]:
     """A store that waits for an answer for two seconds only."""
-    monkeypatch.setattr("lanchat_server.store.connection.engine.ANSWER_TIMEOUT", 2)
-    monkeypatch.setattr("lanchat_server.store.connection.engine.CONNECT_TIMEOUT", 2)
-    store = open_store(server.create_database("chat"), tmp_path)
+    store = open_store(server.create_database("chat"), tmp_path, timeouts=DatabaseTimeouts(connect=2, answer=2))
     store.take_lease("test", 1)
     yield store
     store.close()

@@ -7,7 +7,7 @@ import pytest
 
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced, StoreError
 from lanchat_server.store import SqlStore, open_store
-from lanchat_server.store.connection.engine import WRITER_IDLE_TIMEOUT
+from lanchat_server.store.connection.engine import TIMEOUTS, WRITER_IDLE_TIMEOUT, DatabaseTimeouts
 from lanchat_server.store.transactions.claiming import ServerTerms
 from tests.support.stores import Database, Log, added, user
 
@@ -54,8 +54,8 @@ def second_server(database: Database, first: SqlStore) -> SqlStore:
 
 @pytest.mark.mariadb
 class TestTwoServersOnOneDatabase:
-    def open_two(self, url: str, folder: Path) -> tuple[SqlStore, SqlStore]:
-        stores = open_store(url, folder / "a"), open_store(url, folder / "b")
+    def open_two(self, url: str, folder: Path, timeouts: DatabaseTimeouts = TIMEOUTS) -> tuple[SqlStore, SqlStore]:
+        stores = open_store(url, folder / "a", timeouts=timeouts), open_store(url, folder / "b", timeouts=timeouts)
         for name, store in zip("ab", stores, strict=True):
             store.take_lease(name, 1)
         return stores
@@ -80,11 +80,8 @@ class TestTwoServersOnOneDatabase:
         older.close()
         newer.close()
 
-    def test_lock_timeout_is_a_failed_commit(
-        self, mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("lanchat_server.store.connection.engine.LOCK_TIMEOUT", 1)
-        older, newer = self.open_two(mariadb_url, tmp_path)
+    def test_lock_timeout_is_a_failed_commit(self, mariadb_url: str, tmp_path: Path) -> None:
+        older, newer = self.open_two(mariadb_url, tmp_path, DatabaseTimeouts(lock=1))
         with newer.transaction() as tx:
             tx.heads([])
             with pytest.raises(CommitFailed) as raised:
@@ -121,10 +118,10 @@ def test_readers_do_not_wait_for_the_writer(database: Database) -> None:
 
 
 @pytest.mark.mariadb
-def test_silent_transaction_frees_the_lease(mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_transaction_frees_the_lease(mariadb_url: str, tmp_path: Path) -> None:
     """As of a server that was cut off after its question had arrived: MariaDB hears nothing of it any more."""
-    monkeypatch.setattr("lanchat_server.store.connection.engine.IDLE_WRITE_TIMEOUT", 1)
-    older, newer = open_store(mariadb_url, tmp_path), open_store(mariadb_url, tmp_path)
+    older = open_store(mariadb_url, tmp_path, timeouts=DatabaseTimeouts(idle_write=1))
+    newer = open_store(mariadb_url, tmp_path)
     older.take_lease("older", 1)
 
     def stay_silent() -> None:

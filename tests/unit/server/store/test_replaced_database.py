@@ -11,6 +11,7 @@ import pytest
 
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
 from lanchat_server.store import SqlStore, open_store
+from lanchat_server.store.connection.engine import DatabaseTimeouts
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log, added, general, member, room, user
 
@@ -122,11 +123,10 @@ def test_missing_database_stops_the_server(mariadb_url: str, tmp_path: Path, mar
 
 
 @pytest.mark.mariadb
-def test_count_is_valid_after_an_unknown_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_count_is_valid_after_an_unknown_commit(tmp_path: Path) -> None:
     """Stored or not, the next commit decides."""
-    monkeypatch.setattr("lanchat_server.store.connection.engine.ANSWER_TIMEOUT", 2)
     with MariaDB() as server:
-        store = open_store(server.create_database("chat"), tmp_path)
+        store = open_store(server.create_database("chat"), tmp_path, timeouts=DatabaseTimeouts(answer=2))
         store.take_lease("test", 1)
 
         def cut(name: str, cut: Callable[[], None]) -> None:
