@@ -23,8 +23,8 @@ from lanchat.wording.problems import details_text
 from tests.attacks.hostile import SCENARIOS, End, HostileServer, HostileSession, Scenario
 from tests.attacks.outcome import Outcome
 from tests.support.fake_log import FakeLog, key_of
+from tests.support.scripted_client import ROOM, Person
 from tests.support.waiting import patient
-from tests.unit.app.test_client import ROOM, Person
 
 # What a client may grow by, in octets: its own bounds (64 MiB of records, 16 of events, 16 of lines, 100,000 people),
 # and what Python needs for them.

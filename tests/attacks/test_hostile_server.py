@@ -17,8 +17,8 @@ from lanchat.wording.problems import details_text
 from tests.attacks.hostile import SCENARIOS, End, FloodBeforeLogIn, HostileServer, HostileSession, Scenario, Script
 from tests.attacks.hostile_server_process import pinned_servers_and_key
 from tests.support.fake_log import FakeLog, key_of
+from tests.support.scripted_client import QUICK, ROOM, Person, until
 from tests.support.waiting import patient
-from tests.unit.app.test_client import QUICK, ROOM, Person, until
 
 # The product's bounds are larger by this, which would only take longer to reach.
 SCALE = 16

@@ -14,8 +14,8 @@ from tests.attacks.hostile import SCENARIOS, HostileServer, Scenario
 from tests.attacks.hostile_server_process import pinned_servers_and_key
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.procs import run_client
+from tests.support.scripted_client import Person
 from tests.support.waiting import patient
-from tests.unit.app.test_client import Person
 
 CODES = range(7)
 # Seconds that a command waits for what a hostile server never sends. On a busy computer the shorter time may end before

@@ -13,7 +13,7 @@ from lanchat.core.rooms.chain import link_untrusted, records_stored
 from lanchat.protocol import wire
 from tests.support.fake_log import LOG_ID, FakeLog
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import Person, until
+from tests.support.scripted_client import Person, until
 from tests.unit.app.test_silent_server import play
 
 ROOMS = 5000

@@ -11,7 +11,7 @@ from lanchat.app.limits import CLIENT_LIMITS, ClientLimits
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import Person
+from tests.support.scripted_client import Person
 
 
 async def leave_room(tmp_path: Path, *failures: wire.Failure, limits: ClientLimits = CLIENT_LIMITS) -> int:

@@ -7,7 +7,7 @@ from lanchat.protocol.log import keys
 from lanchat.protocol.log.certificates import CertificateBody, issue_certificate
 from tests.support.fake_log import LOG_ID, FakeLog, device_of, key_of
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import ROOM, Person, until
+from tests.support.scripted_client import ROOM, Person, until
 from tests.unit.app.test_silent_server import play
 
 NOW_MS = 1_800_000_000_000

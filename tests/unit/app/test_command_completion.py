@@ -23,8 +23,8 @@ from lanchat.store.profile import ProfileStore
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.problem_details import details_of
+from tests.support.scripted_client import QUICK, ROOM, Person, until
 from tests.support.waiting import wait_until
-from tests.unit.app.test_client import QUICK, ROOM, Person, until
 
 # Far above what any command may take here.
 DEADLINE = 45.0

@@ -10,7 +10,7 @@ from lanchat.app.limits import ClientLimits
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import ROOM, Person, until
+from tests.support.scripted_client import ROOM, Person, until
 from tests.unit.app.test_silent_server import play as beside_a_server
 
 

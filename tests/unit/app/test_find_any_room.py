@@ -15,8 +15,8 @@ from lanchat.protocol.limits import STATUS_LISTED_MAX
 from lanchat.wording.problems import error_text
 from lanchat_server.service.reporting import figures
 from tests.support.fake_server import FakeServer
+from tests.support.scripted_client import Person
 from tests.support.status import status_report
-from tests.unit.app.test_client import Person
 from tests.unit.app.test_hostile_answers import play
 
 NUMBERS = [7 * number for number in range(1, 2501)]

@@ -10,7 +10,7 @@ from lanchat.app import api
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import Person
+from tests.support.scripted_client import Person
 from tests.unit.app.test_silent_server import play
 
 BORIS = 2

@@ -5,7 +5,7 @@ from pathlib import Path as File
 from lanchat import __version__
 from lanchat.protocol import wire
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import Person
+from tests.support.scripted_client import Person
 from tests.unit.app.test_silent_server import play
 
 

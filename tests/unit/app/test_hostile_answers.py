@@ -11,7 +11,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.log.messages import Kind
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import ROOM, Person
+from tests.support.scripted_client import ROOM, Person
 from tests.unit.app.test_silent_server import play
 
 FEW_PAGES = ClientLimits(older_pages_max=3, unread_pages_max=1)

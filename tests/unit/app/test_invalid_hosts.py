@@ -14,7 +14,7 @@ from lanchat.transport.connecting import connect
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.initdb import init_db
 from tests.support.procs import plain_environment
-from tests.unit.app.test_client import Person
+from tests.support.scripted_client import Person
 
 FINGERPRINT = "ab" * 32
 INVALID_HOSTS = (

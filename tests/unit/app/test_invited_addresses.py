@@ -16,7 +16,7 @@ from lanchat.protocol.text.identity import make_invite, parse_invite_untrusted
 from lanchat.transport import connecting
 from tests.support.fake_server import FakeServer
 from tests.support.ports import free_port
-from tests.unit.app.test_client import Person
+from tests.support.scripted_client import Person
 
 
 def adapters(found: dict[str, Sequence[str]]) -> list[Any]:

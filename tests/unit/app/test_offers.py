@@ -13,7 +13,7 @@ from lanchat.protocol import wire
 from lanchat.store.profile import ProfileStore
 from tests.support.fake_server import FakeServer
 from tests.support.ports import free_port
-from tests.unit.app.test_client import QUICK
+from tests.support.scripted_client import QUICK
 
 Scenario = Callable[[Client, FakeServer, FakeServer], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from lanchat.protocol.codes import Code
 from lanchat.protocol.log.messages import Header, Kind, Message, make_message
 from tests.support.fake_log import LOG_ID, device_of, key_of
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import ROOM, Person, run, until
+from tests.support.scripted_client import ROOM, Person, run, until
 
 __all__ = ["run"]
 OTHER = 99

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import Person, run, until
+from tests.support.scripted_client import Person, run, until
 
 __all__ = ["run"]
 

@@ -15,7 +15,7 @@ from lanchat.protocol.limits import FRAME_MAX
 from lanchat.wording.problems import details_text
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer, Session
-from tests.unit.app.test_client import Person, until
+from tests.support.scripted_client import Person, until
 
 # A client that does not wait tries again after a hundredth of a second.
 CONFIG = ClientConfig(

@@ -8,7 +8,7 @@ from lanchat.core import events as core_events
 from lanchat.protocol import wire
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import Person, until
+from tests.support.scripted_client import Person, until
 
 ROOM = 1
 

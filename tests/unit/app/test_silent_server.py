@@ -18,7 +18,7 @@ from lanchat.protocol import wire
 from lanchat.transport import connecting, driver
 from tests.support.fake_log import LOG_ID, FakeLog
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import QUICK, ROOM, Person, until
+from tests.support.scripted_client import QUICK, ROOM, Person, until
 
 
 def twin(server: FakeServer, **options: Any) -> FakeServer:

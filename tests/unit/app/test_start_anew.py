@@ -12,7 +12,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.text.identity import InviteLink
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import ROOM, Person, run
+from tests.support.scripted_client import ROOM, Person, run
 
 __all__ = ["run"]
 

@@ -6,8 +6,8 @@ from pathlib import Path as File
 from lanchat.app import api
 from tests.support.fake_log import FakeLog, key_of
 from tests.support.fake_server import FakeServer
+from tests.support.scripted_client import Person
 from tests.support.waiting import patient
-from tests.unit.app.test_client import Person
 from tests.unit.app.test_silent_server import play
 
 

@@ -18,7 +18,7 @@ from lanchat.protocol.log.records import Record
 from tests.support.fake_log import LOG_ID, FakeLog, Wire, device_of, key_of
 from tests.support.fake_server import FakeServer
 from tests.support.memory_local import MemoryLocalStore
-from tests.unit.app.test_client import ROOM, Person, until
+from tests.support.scripted_client import ROOM, Person, until
 from tests.unit.app.test_silent_server import play
 
 ME, OTHER = 7, 9

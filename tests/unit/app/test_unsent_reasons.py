@@ -10,7 +10,7 @@ from lanchat.protocol.problems import Problem
 from lanchat.wording.problems import error_text
 from tests.support.fake_log import FakeLog
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import Person, until
+from tests.support.scripted_client import Person, until
 
 ROOM = 1
 

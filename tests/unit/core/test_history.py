@@ -11,7 +11,7 @@ from lanchat.protocol import wire
 from lanchat.protocol.transport import Transport
 from tests.support.fake_log import FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
-from tests.unit.core.test_room import altered, live_wire, nacks, other_history, pages, records_frame, shown
+from tests.support.room_wire import altered, live_wire, nacks, other_history, pages, records_frame, shown
 
 
 def is_history(direction: str, frame: Any) -> bool:

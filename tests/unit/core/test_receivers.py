@@ -17,7 +17,7 @@ from lanchat.protocol.problems import Problem
 from lanchat.protocol.transport import Transport
 from tests.support.fake_log import LOG_ID, FakeLog, Wire
 from tests.support.memory_local import MemoryLocalStore
-from tests.unit.core.test_room import copy_is_the_log, live_wire, nacks, pages, records_frame, shown
+from tests.support.room_wire import copy_is_the_log, live_wire, nacks, pages, records_frame, shown
 
 
 def drop_nacks(direction: str, path: Transport, frame: Any) -> bool:

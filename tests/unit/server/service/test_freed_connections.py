@@ -24,8 +24,8 @@ from lanchat_server.service.net.acceptor import Acceptor
 from lanchat_server.service.net.connection import ClientConnection
 from lanchat_server.service.upkeep import housekeeping
 from tests.support.fake_server import FakeServer
+from tests.support.scripted_client import Person
 from tests.support.waiting import patient
-from tests.unit.app.test_client import Person
 from tests.unit.server.service.test_slow_readers import Service, Wire, turns
 
 RESET = struct.pack("ii", 1, 0)
