@@ -19,7 +19,7 @@ from lanchat.protocol.log.records import genesis_hash
 from lanchat_server.core.directory.directory import EPOCH_SHIFT
 from lanchat_server.core.model import LogState, RoomHead, RoomRow
 from lanchat_server.core.ports import StoreError
-from lanchat_server.store.connection.engine import LONG_WORK, TIMEOUTS, WRITES, DatabaseTimeouts, make_engine
+from lanchat_server.store.connection.engine import LONG_WORK, WRITES, DatabaseTimeouts, make_engine
 from lanchat_server.store.connection.errors import store_error
 from lanchat_server.store.connection.url import DatabaseAddress, parse_url
 from lanchat_server.store.searching import reindexing
@@ -45,7 +45,7 @@ def open_store(
     random_octets: Callable[[int], bytes] = SYSTEM_ENTROPY.token_bytes,
     now_ms: int | None = None,
     lost: tuple[LogState, int] | None = None,
-    timeouts: DatabaseTimeouts = TIMEOUTS,
+    timeouts: DatabaseTimeouts | None = None,
     lease: LeaseTiming | None = None,
 ) -> SqlStore:
     """Open the database at `url` (None: the SQLite file in `data_dir`), making tables and log on first use.

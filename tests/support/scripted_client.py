@@ -28,14 +28,14 @@ class Person:
 
     def __init__(self, folder: File, **options: Any) -> None:
         self.events: list[api.Event] = []
-        options = {"use_zeroconf": False, "config": QUICK, "discovery_port": free_port()} | options
+        given: dict[str, Any] = {"use_zeroconf": False, "config": QUICK, "discovery_port": free_port()} | options
         self.profile = ProfileStore.open(folder)
-        self.client = Client(self.profile, self.events.append, **options)
+        self.client = Client(self.profile, self.events.append, **given)
 
-    async def call(self, command: api.Command) -> Any:
+    async def call(self, command: api.Command[Any]) -> Any:
         return await self.client.call(command)
 
-    async def fails(self, command: api.Command) -> api.CommandError:
+    async def fails(self, command: api.Command[Any]) -> api.CommandError:
         with pytest.raises(api.CommandError) as caught:
             await self.client.call(command)
         assert error_text(caught.value)
@@ -50,7 +50,7 @@ class Person:
     async def state(self, state: api.LinkState) -> None:
         await until(lambda: [e.state for e in self.events if isinstance(e, api.StateChanged)][-1] is state)
 
-    def of(self, kind: type) -> list[Any]:
+    def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def say(self, text: str) -> int:

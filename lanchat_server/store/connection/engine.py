@@ -73,11 +73,12 @@ _SQLITE_PRAGMAS = (
 )
 
 
-def make_engine(address: DatabaseAddress, timeouts: DatabaseTimeouts = TIMEOUTS) -> Engine:
+def make_engine(address: DatabaseAddress, timeouts: DatabaseTimeouts | None = None) -> Engine:
     """An engine for `address`; nothing is opened yet but the file of a SQLite database, which is made with mode 0600.
 
     Raises StoreError when that file cannot be made.
     """
+    timeouts = timeouts or TIMEOUTS
     if address.nodes is None:
         return _sqlite_engine(address, timeouts)
     return _mysql_engine(address, address.nodes, timeouts)

@@ -16,6 +16,7 @@ from lanchat_server.cli.main import run, server_parser
 from lanchat_server.config import ConfigError, read_file, secrets_of
 from lanchat_server.core.ports import StoreError
 from lanchat_server.maintenance.initdb import _fill
+from lanchat_server.store.connection.engine import DatabaseTimeouts
 from lanchat_server.store.connection.errors import explain
 from lanchat_server.store.connection.url import parse_url
 
@@ -98,7 +99,7 @@ def test_no_command_prints_a_part(password: str, broken: str, tmp_path_factory: 
             ["--nonsense", "init-db", url],
         ):
             with patch.context() as inner:
-                inner.setattr("lanchat_server.store.connection.engine.CONNECT_TIMEOUT", 1)
+                inner.setattr("lanchat_server.store.connection.engine.TIMEOUTS", DatabaseTimeouts(connect=1))
                 text = output_of(argv, inner)
             assert not leaked_part(text, password), (argv, text)
         patch.setenv("LANCHAT_DATABASE", url)
