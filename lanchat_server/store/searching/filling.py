@@ -16,7 +16,7 @@ from lanchat_server.store.tables import schema
 from lanchat_server.store.tables.bulk import StatementBatch
 
 # Characters of texts that are cut into words before anything is said to the database, which ends a transaction in which
-# it waits long (IDLE_WRITE_TIMEOUT). One text of 16 KiB takes up to 10 ms.
+# it waits long (DatabaseTimeouts.idle_write). One text of 16 KiB takes up to 10 ms.
 TEXT_MAX = 64 * 1024
 
 _heads, _records, _rooms, _search = schema.search_heads.c, schema.records.c, schema.rooms.c, schema.search.c

@@ -30,6 +30,8 @@ _OURS = {
     "search_updated": "905d72e79f59d5a18afc4f46c250ba0c",
     "messages": "6f5f781c5e829c3ee100c45b69fd95de",
 }
+# Tables of the first revision as it was released, which earlier ones of that name had not.
+_RELEASED = frozenset({"quarantine", "search"})
 _PACKAGED = Path(__file__).parents[2] / "_db"
 _CHECKOUT = Path(__file__).parents[3] / "db"
 
@@ -40,11 +42,16 @@ def script_folder() -> Path:
 
 
 def current_revision(connection: Connection, address: DatabaseAddress) -> str | None:
-    """The revision that the tables are at; None: there are none. Raises StoreError as `check_statements`."""
+    """The revision that the tables are at; None: there are none. Raises StoreError as `check_statements`, and when they
+    were made before the first release."""
     _check_revision_table(connection, address)
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found is not None and found != REVISION and not set(inspect(connection).get_table_names()) >= _RELEASED:
+        message = _("{database} was made by LAN Chat before its first release: it cannot be used, and is left as it is")
+        raise StoreError(message.format(database=address))
+    return found
 
 
 def migrate(connection: Connection, address: DatabaseAddress) -> None:

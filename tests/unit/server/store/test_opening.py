@@ -45,6 +45,19 @@ def test_identities_are_drawn_once(database: Database) -> None:
     assert (again.log, general(again)) == (store.log, room)
 
 
+def test_database_from_before_the_first_release_is_refused_and_left_alone(database: Database) -> None:
+    """Its revision has the name of one of today."""
+    store = database.open()
+    with store.replacing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        connection.exec_driver_sql("DROP TABLE quarantine")
+    store.close()
+    before = (database.folder / "lanchat.sqlite3").read_bytes() if database.url is None else b""
+    for options in ({}, {"migrate": False}, {"command": True}):
+        assert "before its first release" in refused(database.url, database.folder, **options)
+    assert not before or (database.folder / "lanchat.sqlite3").read_bytes() == before
+
+
 def test_without_a_seed_every_log_is_different(tmp_path: Path) -> None:
     stores = [open_store(None, tmp_path / name) for name in "ab"]
     assert len({store.log.log_id for store in stores}) == 2
