@@ -28,6 +28,7 @@ from lanchat.protocol.codes import Registration
 from lanchat.protocol.datagram.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import MESSAGE_RATE_MAX, SERVER_NAME_MAX, Limits
+from lanchat.protocol.log.files import FILE_OCTETS_MAX
 from lanchat.protocol.redacted import RedactedStruct
 from lanchat.protocol.text.cleaning import (
     SURROGATE,
@@ -133,6 +134,10 @@ class ServerConfig(RedactedStruct, frozen=True):
     user_octets_per_day: _Octets = Limits().user_octets_per_day
     log_octets: _Octets = Limits().log_octets
     disk_reserve_mib: Annotated[int, Meta(ge=0, le=1 << 30)] = 256
+    file_octets: Annotated[int, Meta(ge=0, le=FILE_OCTETS_MAX)] = 2 << 30
+    user_file_octets: _Octets = 20 << 30
+    total_file_octets: _Octets = 0
+    files_reserve_mib: Annotated[int, Meta(ge=0, le=1 << 30)] = 1024
     smtp: Smtp | None = None
     metrics_port: _AnyPort = 0
     standby: bool = False
@@ -238,6 +243,10 @@ _LIMITS = (
     "user_octets_per_day",
     "log_octets",
     "disk_reserve_mib",
+    "file_octets",
+    "user_file_octets",
+    "total_file_octets",
+    "files_reserve_mib",
 )
 # Key of the file, with the section before a dot, to the field that it sets (`smtp.host`: inside `smtp`).
 SETTINGS = {

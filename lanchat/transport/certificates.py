@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from lanchat.protocol.limits import ALPN
+from lanchat.protocol.limits import ALPN, BULK_ALPN
 
 
 def self_signed(key: Ed25519PrivateKey) -> x509.Certificate:
@@ -37,7 +37,7 @@ def server_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
     """TLS 1.3 with a self-signed certificate. Raises OSError (also ssl.SSLError)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols([ALPN])
+    context.set_alpn_protocols([ALPN, BULK_ALPN])
     # Clients come back by device key, not by ticket; a ticket would only be more state.
     context.num_tickets = 0
     context.load_cert_chain(certificate_file, key_file)

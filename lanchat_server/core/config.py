@@ -89,5 +89,7 @@ class CoreConfig(msgspec.Struct, frozen=True):
     members_per_day: int = 2000
     # When whoever waits for room comes again, unless it is known when there will be some.
     room_retry: float = 30.0
+    # When a message whose contents are not here is offered again.
+    contents_retry: float = 5.0
     # How long a client waits after a commit failed.
     busy_retry: float = 0.5

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any
 
 from lanchat.protocol import wire
-from lanchat.protocol.codes import PresenceState
+from lanchat.protocol.codes import Code, PresenceState
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import INLINE_BODY_MAX, NACK_MAX, SUBMIT_MAX
@@ -340,7 +340,8 @@ class ServerCore:
             self._wait_for_predecessor(submission, expected, now)
         for submission, author, lack in outcome.waiting:
             self.counters[f"waits_{lack.code.name.lower()}"] += 1
-            self.closed.note(author, lack, now)
+            if lack.code is not Code.CONTENTS_MISSING:
+                self.closed.note(author, lack, now)
             self._busy.note(submission.session, submission.header.key, lack.wait, now, lack.code)
         for submission, decision in outcome.decided:
             if decision.code not in FORGERIES:

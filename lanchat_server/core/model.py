@@ -72,6 +72,22 @@ class NewRecord(msgspec.Struct, frozen=True):
     text: str
 
 
+class ContentsRow(msgspec.Struct, frozen=True):
+    """Contents of a file that are here whole: as in a manifest (lanchat/protocol/log/files.py)."""
+
+    root: bytes
+    size: int
+    sha256: bytes
+    stored_ms: int
+
+
+class ContentsOctets(NamedTuple):
+    """What contents take: those that one user named or brought, and all."""
+
+    user: int
+    total: int
+
+
 class Rejection(msgspec.Struct, frozen=True):
     """A refusal to store: the name of the message, a number of `Code`, and when it was refused."""
 

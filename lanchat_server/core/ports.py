@@ -18,6 +18,8 @@ from lanchat.protocol.wire import Cursor
 from lanchat_server.core.limits.allowance import AllowanceHolder
 from lanchat_server.core.model import (
     ChangesKey,
+    ContentsOctets,
+    ContentsRow,
     Decision,
     DeviceRow,
     DirectorySnapshot,
@@ -122,6 +124,19 @@ class Transaction(Protocol):
 
     def release_quarantined(self, keys: Collection[MessageKey]) -> None:
         """They wait no longer."""
+
+    # Contents of files
+
+    def nameable(self, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]) -> dict[bytes, ContentsRow]:
+        """Those of these contents that are here and that the user may name in a message: brought by this user, or named
+        by a record that may be read, in one of the rooms `first_seqs` (room to the lowest number)."""
+
+    def keep_contents(self, row: ContentsRow, user: int, now_ms: int) -> None:
+        """They are here, brought by this user now, who has named them in no message yet."""
+
+    def forget_contents(self, before_ms: int, count: int) -> list[bytes]:
+        """Contents that no record names and that nobody brought since `before_ms`, at most so many: nothing is known of
+        them any more."""
 
     # What is used
 
@@ -291,6 +306,18 @@ class Store(Protocol):
     def deleted_rooms(self, user: int, above: int) -> dict[int, int]:
         """Rooms that were deleted while the user was a member, with the number of the statement that says so, where
         it is above `above`."""
+
+    def nameable(self, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]) -> dict[bytes, ContentsRow]:
+        """See Transaction."""
+
+    def contents_of(self, room: int, seq: int, root: bytes) -> ContentsRow | None:
+        """These contents, if they are here and that record names them."""
+
+    def contents_octets(self, user: int) -> ContentsOctets:
+        """What contents take now."""
+
+    def known_contents(self, roots: Collection[bytes]) -> set[bytes]:
+        """Those of these contents that are here."""
 
     def changes(self, room: int, seqs: Collection[int]) -> list[Record]:
         """Reactions to these records, and of the edits and deletions of each the newest one, ascending."""

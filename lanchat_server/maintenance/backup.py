@@ -40,7 +40,9 @@ from lanchat_server.store.tables import reads, schema
 
 FORMAT = 1
 # Since the first one only what is made from the rest was added, which is not in a backup.
-_REVISIONS = ("0001", "0002", schema.REVISION)
+_REVISIONS = ("0001", "0002", "0003", schema.REVISION)
+# Tables that backups of older revisions do not have: nothing was in them.
+_ADDED = {f"tables/{table.name}" for table in (schema.contents, schema.content_uses)}
 _MANIFEST = "manifest.json"
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 # A key or certificate is below 4 KiB; a server has three.
@@ -270,7 +272,8 @@ def _check_manifest(archive: zipfile.ZipFile) -> BackupManifest:
 def _check_members(archive: zipfile.ZipFile, manifest: BackupManifest) -> None:
     tables = {f"tables/{table.name}" for table in dump.TABLES}
     keys = {name for name in manifest.digests if name not in tables}
-    if not tables <= manifest.digests.keys() or len(keys) > _KEYS_MAX:
+    needed = tables if manifest.revision == schema.REVISION else tables - _ADDED
+    if not needed <= manifest.digests.keys() or len(keys) > _KEYS_MAX:
         raise ValueError(_("files are missing or too many"))
     for name in keys:
         folder, _slash, rest = name.partition("/")
@@ -298,7 +301,10 @@ def _check_rows(archive: zipfile.ZipFile, manifest: BackupManifest) -> Counter[T
 
 def _rows(archive: zipfile.ZipFile, table: Table) -> Iterator[dump.Row]:
     decode = msgspec.json.Decoder(dump.row_type(table)).decode
-    with archive.open(f"tables/{table.name}") as member:
+    name = f"tables/{table.name}"
+    if name in _ADDED and name not in archive.namelist():
+        return
+    with archive.open(name) as member:
         while line := member.readline(_LINE_MAX):
             if not line.endswith(b"\n"):
                 raise ValueError(_("a row of the table {table} is too long").format(table=table.name))

@@ -41,6 +41,7 @@ from lanchat_server.service.net.connections import ConnectionTable
 from lanchat_server.service.notices import EventNotifier
 from lanchat_server.service.reporting.metrics import Metrics
 from lanchat_server.service.room_keys import RoomKeys
+from lanchat_server.service.transfers.transfers import Transfers
 from lanchat_server.service.wall_clock import TOLERANCE_MS
 from lanchat_server.service.work.backups import BackupRunner
 from lanchat_server.service.work.tasks import BackgroundTasks
@@ -99,6 +100,7 @@ class RequestContext(msgspec.Struct, eq=False, kw_only=True):
     now: Callable[[], float]
     wall_ms: Callable[[], int]
     work: BackgroundWork
+    transfers: Transfers
     status: Callable[[int | None], wire.StatusReport]
 
     async def read(self, work: Callable[[], T]) -> T:

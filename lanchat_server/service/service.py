@@ -47,6 +47,9 @@ from lanchat_server.service.requests.costs import LISTS, cost_of, entries_of
 from lanchat_server.service.requests.table import perform_request
 from lanchat_server.service.room_keys import RoomKeys
 from lanchat_server.service.step import CoreDriver
+from lanchat_server.service.transfers import limits as transfer_limits
+from lanchat_server.service.transfers.connection import BulkConnection
+from lanchat_server.service.transfers.transfers import TransferParts, Transfers
 from lanchat_server.service.upkeep.housekeeping import HousekeepingContext, run_housekeeping, save
 from lanchat_server.service.upkeep.leasing import LeasePromise
 from lanchat_server.service.upkeep.nightly import run_nightly
@@ -55,7 +58,7 @@ from lanchat_server.service.upkeep.storage import StorageState
 from lanchat_server.service.wall_clock import ClockWatch
 from lanchat_server.service.work.backups import BackupRunner
 from lanchat_server.service.work.tasks import BackgroundTasks
-from lanchat_server.service.work.threads import FairSemaphore
+from lanchat_server.service.work.threads import FairSemaphore, ThreadPool
 
 T = TypeVar("T")
 READERS = 3
@@ -105,6 +108,7 @@ class Service:
         self.promise = LeasePromise(config.standby)
         self.core.closed.disk_full = self._storage.disk_full
         self.tasks = BackgroundTasks()
+        self._disk_files = environment.make_pool(transfer_limits.THREADS, "files", transfer_limits.WAITING_MAX)
         self.context = self._make_context(config, store, keys, directory, sequencer, environment)
         self.driver = CoreDriver(self.context, self._storage)
         clock = ClockWatch(environment.clock)
@@ -129,7 +133,9 @@ class Service:
         wall_ms, entropy = environment.clock.wall_ms, environment.entropy
         statements = StatementIssuer(keys.log_key, directory)
         notices = EventNotifier(self.core, directory, sequencer, statements, self.now)
+        readers = environment.make_pool(READERS, "reader", READS_MAX)
         return RequestContext(
+            transfers=self._make_transfers(config, store, directory, readers, environment),
             config=config,
             store=store,
             keys=keys,
@@ -149,13 +155,36 @@ class Service:
             wall_ms=wall_ms,
             work=BackgroundWork(
                 tasks=self.tasks,
-                readers=environment.make_pool(READERS, "reader", READS_MAX),
+                readers=readers,
                 # One at a time; a stop does not wait for it.
                 backups=BackupRunner(environment.make_pool(1, "backup", BACKUPS_WAITING_MAX)),
                 to_erase=asyncio.Event(),
             ),
             status=self.status,
         )
+
+    def _make_transfers(
+        self,
+        config: ServerConfig,
+        store: Store,
+        directory: Directory,
+        readers: ThreadPool,
+        environment: Environment,
+    ) -> Transfers:
+        parts = TransferParts(
+            config=config,
+            store=store,
+            directory=directory,
+            writer=self.writer,
+            threads=self._disk_files,
+            entropy=environment.entropy,
+            read=readers.run,
+            background=self.background,
+            count=self.count,
+            now=self.now,
+            wall_ms=environment.clock.wall_ms,
+        )
+        return Transfers(parts)
 
     def _make_figures(self, shown_database: str, clock: ClockWatch) -> FigureSources:
         context = self.context
@@ -244,14 +273,24 @@ class Service:
         if session is not None:
             session.tls_queued = connection.queued
 
+    def hand_over(self, connection: ClientConnection, transport: asyncio.Transport) -> None:
+        """Its place before the log-in is free when its ticket was used, or it ends."""
+        bulk = BulkConnection(
+            self.context.transfers, connection.address, lambda: self.connections.on_settled(connection)
+        )
+        transport.set_protocol(bulk)
+        bulk.connection_made(transport)
+
     def disconnected(self, connection: ClientConnection) -> None:
         """The connection is gone, and with it its session."""
         self.connections.remove(connection)
+        self.context.transfers.session_ended(connection.session)
         self.wake()
 
     def ended(self, connection: ClientConnection) -> None:
         """Its session is over, though the client has not hung up yet."""
         self.connections.end_session(connection)
+        self.context.transfers.session_ended(connection.session)
         self.wake()
 
     def over_rate(self, connection: ClientConnection, operation: Any) -> float:
@@ -297,6 +336,7 @@ class Service:
         self.driver.close()
         for connection in self.connections.all():
             connection.end(None, "the server is stopping")
+        self.context.transfers.close()
         await asyncio.sleep(0)
         pending = [task for task in self.tasks.all() if task is not self._housekeeper]
         if pending:
@@ -308,6 +348,7 @@ class Service:
         self.driver.cancel()
         ended = [await threads.close(left()) for threads in (self.writer, self.context.work.readers)]
         await self._disk_looks.close(min(0.1, left()))
+        await self._disk_files.close(min(2.0, left()))
         await self.context.work.backups.close(min(2.0, left()))
         self.context.credentials.hasher.close()
         await asyncio.to_thread(self.context.credentials.mailer.close, 2.0)

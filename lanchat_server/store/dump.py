@@ -30,6 +30,8 @@ TABLES: tuple[Table, ...] = (
     schema.records,
     schema.rejections,
     schema.quarantine,
+    schema.contents,
+    schema.content_uses,
     schema.recovery_codes,
     schema.invites,
     schema.room_keys,
@@ -69,7 +71,7 @@ def count_rows(connection: Connection, table: Table) -> int:
 def _present(table: Table) -> list[Any]:
     return (
         [table.c.room_id.not_in(DELETED_ROOMS)]
-        if table in (schema.records, schema.rejections, schema.quarantine)
+        if table in (schema.records, schema.rejections, schema.quarantine, schema.content_uses)
         else []
     )
 

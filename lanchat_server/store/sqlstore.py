@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import select
@@ -14,7 +14,15 @@ from lanchat.i18n import _
 from lanchat.platform.clock import SYSTEM_CLOCK
 from lanchat.platform.disk.file_lock import FileLock
 from lanchat.protocol.log.records import Record
-from lanchat_server.core.model import DirectorySnapshot, IndexingMarks, LogState, QuarantinedMessage, StoredPage
+from lanchat_server.core.model import (
+    ContentsOctets,
+    ContentsRow,
+    DirectorySnapshot,
+    IndexingMarks,
+    LogState,
+    QuarantinedMessage,
+    StoredPage,
+)
 from lanchat_server.core.ports import CommitUnknown, StoreError
 from lanchat_server.store.connection.asking import AutocommitPool
 from lanchat_server.store.connection.engine import LONG_WORK, WRITES, make_engine, note_lost
@@ -316,6 +324,26 @@ class SqlStore:
         """All of its statements see one state of the database. Raises StoreError."""
         with self.reading() as connection:
             return reads.changes(connection, room, seqs)
+
+    def nameable(self, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]) -> dict[bytes, ContentsRow]:
+        """All of its statements see one state of the database. Raises StoreError."""
+        with self.reading() as connection:
+            return reads.nameable(connection, user, roots, first_seqs)
+
+    def contents_of(self, room: int, seq: int, root: bytes) -> ContentsRow | None:
+        """One statement. Raises StoreError."""
+        with self.reading() as connection:
+            return reads.contents_of(connection, room, seq, root)
+
+    def contents_octets(self, user: int) -> ContentsOctets:
+        """Two statements, over all contents. Raises StoreError."""
+        with self.reading() as connection:
+            return reads.contents_octets(connection, user)
+
+    def known_contents(self, roots: Collection[bytes]) -> set[bytes]:
+        """CHUNK of them in a statement. Raises StoreError."""
+        with self.reading() as connection:
+            return reads.known_contents(connection, roots)
 
     def abandon(self) -> None:
         """Threads wait in it for a database that does not answer: `close` does nothing any more, and the end of the

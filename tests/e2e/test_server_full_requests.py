@@ -97,6 +97,15 @@ def rows(anna: int, general: int, now_ms: int) -> dict[str, list[dict[str, Any]]
             {"room_id": general, "device_id": octets("a", 16), "run": 9, "n": n + 1, "code": 3, "time_ms": n + 1}
             for n in range(4_000)
         ],
+        "contents": [
+            {"root": octets(("root", n), 32), "size": n, "sha256": octets(("sha", n), 32), "stored_ms": now_ms}
+            for n in range(4_000)
+        ],
+        "content_uses": [
+            {"root": octets(("root", n), 32), "room_id": general, "seq": FIRST + n, "author_id": anna}
+            for n in range(4_000)
+        ],
+        "uploads": [{"root": octets(("root", n), 32), "user_id": FIRST + n, "time_ms": now_ms} for n in range(1_000)],
         "quarantine": [quarantined(general, n) for n in range(QUARANTINED)],
         "used": [{"what": 2, "name": user["id"].to_bytes(8, "big"), "amount": 1} for user in users],
         "room_keys": [
@@ -189,6 +198,7 @@ AFTER_LOGIN: dict[type, Callable[[Session], Any]] = {
     wire.GiveStatements: lambda it: wire.GiveStatements([]),
     wire.OfferRecords: lambda it: wire.OfferRecords(Head(1, it.general, 9, bytes(32), 0, bytes(64)), 1),
     wire.GiveRecords: lambda it: wire.GiveRecords(it.general, []),
+    wire.OpenTransfers: lambda it: wire.OpenTransfers(),
     wire.ListCursors: lambda it: wire.ListCursors(it.general),
     wire.ListDevices: lambda it: wire.ListDevices(),
     wire.ListInvites: lambda it: wire.ListInvites(),

@@ -150,6 +150,7 @@ _WIRE = (
     Case("give statements", wire.GiveStatements, lambda _: wire.GiveStatements([])),
     Case("offer records", wire.OfferRecords, lambda _: wire.OfferRecords(Head(1, ROOM, 9, bytes(32), 0, bytes(64)), 1)),
     Case("give records", wire.GiveRecords, lambda _: wire.GiveRecords(ROOM, [])),
+    Case("open transfers", wire.OpenTransfers, lambda _: wire.OpenTransfers()),
     Case("list revoked", wire.ListRevoked, lambda _: wire.ListRevoked()),
     Case("list cursors", wire.ListCursors, lambda _: wire.ListCursors(ROOM)),
     Case("certificates", wire.GetCertificates, lambda a: wire.GetCertificates([a.device, a.other_device])),

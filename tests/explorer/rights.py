@@ -187,6 +187,7 @@ RULES: dict[Any, Rule] = {
     wire.GiveStatements: _nothing,
     wire.OfferRecords: _nothing,
     wire.GiveRecords: _nothing,
+    wire.OpenTransfers: _nothing,
     wire.GetCertificates: _nothing,
     wire.Status: _nothing,
     wire.CreateInvite: _in_session(lambda db, actor, _: has_role(db, actor.user, Role.MODERATOR)),

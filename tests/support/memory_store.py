@@ -22,6 +22,8 @@ from lanchat_server.core.limits import usage
 from lanchat_server.core.limits.allowance import AllowanceHolder, used_between
 from lanchat_server.core.model import (
     ChangesKey,
+    ContentsOctets,
+    ContentsRow,
     Decision,
     DeviceRow,
     DirectorySnapshot,
@@ -45,6 +47,7 @@ from lanchat_server.core.model import (
 )
 from lanchat_server.core.ports import CommitFailed, CommitUnknown, Fenced
 from lanchat_server.core.sequencing.quarantine import octets_of
+from lanchat_server.store.transactions.contents import named_contents
 
 
 class Fault(enum.Enum):
@@ -83,6 +86,10 @@ class MemoryDatabase:
     allowances: dict[AllowanceHolder, int] = field(default_factory=dict)
     octets: int = 0
     quarantine: dict[MessageKey, QuarantinedMessage] = field(default_factory=dict)
+    contents: dict[bytes, ContentsRow] = field(default_factory=dict)
+    # (root, room, seq) to author, (root, user) to time.
+    uses: dict[tuple[bytes, int, int], int] = field(default_factory=dict)
+    uploads: dict[tuple[bytes, int], int] = field(default_factory=dict)
     # Of the last statement.
     number: int = 0
     # Rooms that were deleted, with the number of the statement that says so; their memberships stay.
@@ -180,8 +187,32 @@ class MemoryStore:
                 found[record.seq if header.kind is Kind.REACTION else (header.ref, header.kind)] = record
         return sorted(found.values(), key=lambda record: record.seq)
 
+    def nameable(self, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]) -> dict[bytes, ContentsRow]:
+        return _nameable(self.database, user, roots, first_seqs)
+
+    def contents_of(self, room: int, seq: int, root: bytes) -> ContentsRow | None:
+        return self.database.contents.get(root) if (root, room, seq) in self.database.uses else None
+
+    def contents_octets(self, user: int) -> ContentsOctets:
+        db = self.database
+        mine = {root for (root, _room, _seq), author in db.uses.items() if author == user}
+        mine |= {root for root, brought in db.uploads if brought == user}
+        sizes = {root: row.size for root, row in db.contents.items()}
+        return ContentsOctets(sum(sizes.get(root, 0) for root in mine), sum(sizes.values()))
+
+    def known_contents(self, roots: Collection[bytes]) -> set[bytes]:
+        return set(roots) & self.database.contents.keys()
+
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _nameable(
+    db: MemoryDatabase, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]
+) -> dict[bytes, ContentsRow]:
+    may = {root for root, brought in db.uploads if brought == user}
+    may |= {root for root, room, seq in db.uses if room in first_seqs and seq >= first_seqs[room]}
+    return {root: db.contents[root] for root in roots if root in may and root in db.contents}
 
 
 def _within(items: list[StoredRecord], octets: int) -> list[StoredRecord]:
@@ -259,13 +290,41 @@ class MemoryTransaction:
         for new in records:
             stored.append(StoredRecord(new.record, new.hash, new.author, new.header.key))
             self._db.decisions[new.header.key] = Decision(new.record.seq, 0)
+            for root in named_contents(new.text) if new.header.kind is Kind.FILE else ():
+                self._db.uses[root, room, new.record.seq] = new.author
+                self._db.uploads.pop((root, new.author), None)
         gone = {new.header.ref for new in records if new.header.kind is Kind.DELETE}
+        for use in [use for use in self._db.uses if use[1] == room and use[2] in gone]:
+            del self._db.uses[use]
         for item in stored if gone else ():
             header = decode_header_untrusted(item.record.header)
             if item.record.seq in gone or (header.kind is Kind.EDIT and header.ref in gone):
                 self._db.octets -= usage.body_octets(len(item.record.body or b""))
                 item.record = blanked(item.record)
         self._db.rooms[room] = replace(self._db.rooms[room], head=head)
+
+    def nameable(self, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]) -> dict[bytes, ContentsRow]:
+        return _nameable(self._db, user, roots, first_seqs)
+
+    def keep_contents(self, row: ContentsRow, user: int, now_ms: int) -> None:
+        def apply() -> None:
+            self._db.contents[row.root] = row
+            self._db.uploads[row.root, user] = now_ms
+
+        self.changes.append(apply)
+
+    def forget_contents(self, before_ms: int, count: int) -> list[bytes]:
+        uploads = {key: time_ms for key, time_ms in self._db.uploads.items() if time_ms >= before_ms}
+        named = {use[0] for use in self._db.uses} | {root for root, _user in uploads}
+        roots = [root for root in self._db.contents if root not in named][:count]
+
+        def apply() -> None:
+            self._db.uploads = uploads
+            for root in roots:
+                del self._db.contents[root]
+
+        self.changes.append(apply)
+        return roots
 
     def index_appended(self, messages: int) -> None:
         """There is no search."""
@@ -508,6 +567,7 @@ class MemoryTransaction:
 
     def _erase(self, room: int) -> None:
         records = self._db.records.pop(room)
+        self._db.uses = {use: author for use, author in self._db.uses.items() if use[1] != room}
         self._db.octets -= sum(
             usage.message_octets(len(item.record.header), len(item.record.body or b"")) for item in records
         )

@@ -320,8 +320,14 @@ def signatures() -> None:
     assert taken(fill) < 2_000 * 192
 
 
+_TRANSFERS = "tests/unit/server/service/test_transfers.py"
 MEMORIES: dict[str, Callable[[], None] | str] = {
     # The server
+    "lanchat_server/service/transfers/tickets.py:PER_SESSION_MAX": f"{_TRANSFERS}::test_tickets_are_bounded",
+    **{
+        f"lanchat_server/service/transfers/limits.py:{name}": f"{_TRANSFERS}::test_connections_are_bounded"
+        for name in ("CONNECTIONS_MAX", "USER_CONNECTIONS_MAX", "SESSION_CONNECTIONS_MAX", "WAITING_MAX")
+    },
     "ThrottleConfig.entries": throttle_entries,
     "ThrottleConfig.known_addresses": throttle_entries,
     "CoreConfig.progress_max": progress,
@@ -545,6 +551,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/service/net/places.py": "GREETING_MAX",
         "lanchat_server/store/connection/url.py": "HOSTS_MAX _NAME_MAX",
         "lanchat_server/store/searching/search.py": "_NO_BOUND",
+        "lanchat_server/service/transfers/connection.py": "WRITE_BUFFER_MAX PARTS_MAX",
     },
     "an amount of work, or of what one answer or screen shows; nothing is kept": {
         "lanchat/transport/receiving_thread.py": "TOGETHER_MAX",
@@ -605,6 +612,7 @@ OTHERS: dict[str, dict[str, str]] = {
         "lanchat_server/admin/channel.py": "SILENCE_MAX",
         "lanchat_server/service/net/connection.py": "_LOOK_MAX",
         "lanchat_server/service/upkeep/housekeeping.py": "SILENCE_MAX",
+        "lanchat_server/service/transfers/connection.py": "SILENCE_MAX",
         "lanchat_server/window/main.py": "_GOODBYE_MAX",
     },
     "a cache whose arguments are names of our own tables, or that has none": {

@@ -18,6 +18,8 @@ from lanchat_server.service import context
 from lanchat_server.service.net import beacon as server_beacon
 from lanchat_server.service.net import connection
 from lanchat_server.service.requests import acting
+from lanchat_server.service.transfers import limits as transfer_limits
+from lanchat_server.service.transfers import tickets
 from lanchat_server.service.upkeep import housekeeping
 
 CORE = CoreConfig()
@@ -212,6 +214,20 @@ SERVER = [
         server_beacon.ANSWERS_PER_SECOND,
         "no answer",
     ),
+    Row("life of a ticket, s", "LIFETIME", tickets.LIFETIME, "`BAD_CREDENTIALS`"),
+    Row(
+        "connections for files, of a user, of a session",
+        "CONNECTIONS_MAX USER_CONNECTIONS_MAX SESSION_CONNECTIONS_MAX",
+        (
+            transfer_limits.CONNECTIONS_MAX,
+            transfer_limits.USER_CONNECTIONS_MAX,
+            transfer_limits.SESSION_CONNECTIONS_MAX,
+        ),
+        "`BUSY`",
+    ),
+    Row("octets of a file", "file_octets", SETTINGS["file_octets"], "`FILE_TOO_LARGE`"),
+    Row("octets of the files of a user", "user_file_octets", SETTINGS["user_file_octets"], "`LIMIT_REACHED`"),
+    _core("`retry_ms` where contents are missing, s", "contents_retry", "–"),
     Row("probes with one token count as one within, s", "SAME_ROUND", server_beacon.SAME_ROUND, "no answer"),
 ]
 

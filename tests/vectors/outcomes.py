@@ -12,6 +12,7 @@ from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.log import keys
+from lanchat.protocol.log.files import encode_file_body
 from lanchat.protocol.log.messages import HEADER_MAX, Kind, Message, MessageKey, submitted_header_untrusted
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import FrameReader, decode_from_server_untrusted
@@ -19,6 +20,7 @@ from lanchat_server.core.accounts import accounts
 from lanchat_server.core.config import CoreConfig
 from lanchat_server.core.relay.outbound import SendFrames
 from tests.support.rig import GENERAL, LOG_ID, Author, Rig, make_author
+from tests.vectors.examples import FILE
 
 # Virtual seconds for which a client offers a message again every two seconds before it counts as never decided.
 _PATIENCE = 240.0
@@ -239,6 +241,10 @@ def _disk_full(bench: Bench) -> Message:
     return _good(bench)
 
 
+def _without_contents(bench: Bench) -> Message:
+    return bench.author.message(encode_file_body("", [FILE]), kind=Kind.FILE)
+
+
 def _stopping(bench: Bench) -> Message:
     bench.rig.core.stop()
     return _good(bench)
@@ -270,12 +276,13 @@ CASES = [
     ),
     Case("header of another shape behind these four", _with_header(lambda a: header_of(a, ref="two")), FINAL),
     Case("unknown kind", _with_header(lambda a: header_of(a, kind=7)), FINAL),
-    Case("kind 5 or 6", _with_header(lambda a: header_of(a, kind=5)), FINAL),
+    Case("kind 6", _with_header(lambda a: header_of(a, kind=6)), FINAL),
     Case(f"above {BODY_OCTETS_MAX} octets", _with_body(b"x" * (BODY_OCTETS_MAX + 1)), FINAL),
     Case(f"above {BODY_CHARACTERS_MAX} characters", _with_body(b"x" * (BODY_CHARACTERS_MAX + 1)), FINAL),
     Case(
         "a character that is not allowed, not UTF-8, nothing to see, a deletion with a body", _with_body(b"a\rb"), FINAL
     ),
+    Case("files whose contents are not here", _without_contents, "bring the contents, offer it again"),
     Case("target is none (see Targets)", _missing_target, FINAL),
     Case("target is somebody else's", _foreign_target, FINAL),
     Case("target has as many changes as it takes", _changed_too_often, FINAL),

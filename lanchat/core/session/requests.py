@@ -50,6 +50,7 @@ RESULTS: dict[type, type] = {
     wire.AnnouncePeer: wire.Roster,
     wire.OfferRecords: wire.RecordsWanted,
     wire.GiveRecords: wire.RecordsWanted,
+    wire.OpenTransfers: wire.TransferTicket,
 }
 
 

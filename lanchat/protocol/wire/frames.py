@@ -41,6 +41,7 @@ from lanchat.protocol.wire.base import MANY as _Many
 from lanchat.protocol.wire.base import ROOMS as _Rooms
 from lanchat.protocol.wire.base import Frame as _Frame
 from lanchat.protocol.wire.base import Password, Place, Short
+from lanchat.protocol.wire.bulk import OpenTransfers, TransferTicket
 from lanchat.protocol.wire.peers import AnnouncePeer, PeersChanged, Roster
 from lanchat.protocol.wire.reseeding import GiveRecords, GiveStatements, OfferRecords, RecordsWanted
 from lanchat.protocol.wire.statements import (
@@ -585,7 +586,7 @@ AfterLogin = (
     | OpenDirect | SetHistoryPolicy | ListUsers | ListMembers | GetCertificates | ListDevices | RevokeDevice
     | Logout | ChangePassword | ListCursors | GetProfile | SetProfile | Renew | Status | CreateInvite
     | ListInvites | VoidInvite | ArchiveRooms | DeleteRooms | AdministratorRequest | ListStatements | ListRevoked
-    | AnnouncePeer | GiveStatements | OfferRecords | GiveRecords
+    | AnnouncePeer | GiveStatements | OfferRecords | GiveRecords | OpenTransfers
 )  # fmt: skip
 Operation = BeforeLogin | AfterLogin
 
@@ -765,6 +766,7 @@ Result = (
     Done | Welcome | LoggedIn | Subscribed | Page | Found | RoomList | RoomResult | UserList | MemberList
     | Certificates | DeviceList | CursorList | Profile | StatusReport | InviteCode
     | InviteList | AdministratorResult | StatementList | RevokedList | Roster | RecordsWanted
+    | TransferTicket
 )  # fmt: skip
 
 

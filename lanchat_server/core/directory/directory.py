@@ -168,6 +168,11 @@ class Directory:
         """Ids of the rooms, direct ones included, that the user is a member of; empty for an unknown user."""
         return self._rooms_of.get(user, frozenset())
 
+    def first_seqs(self, user: int) -> dict[int, int]:
+        """The user's rooms with the lowest number that may be read in each."""
+        found = {room: self.membership(room, user) for room in self.rooms_of(user)}
+        return {room: member.first_seq for room, member in found.items() if member is not None}
+
     def devices_of(self, user: int) -> list[DeviceRow]:
         """The account's devices, also revoked ones, oldest first."""
         found = [device for device in self.devices.values() if device.user == user]

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lanchat.protocol.codes import Code, Role
 from lanchat.protocol.errors import ProtocolError, TooLong
+from lanchat.protocol.log.files import file_body_untrusted
 from lanchat.protocol.log.keys import sha256
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey, body_text_untrusted, check_author
 from lanchat.protocol.log.records import Head, Record, blanked, chain_hash, sign_head
@@ -49,7 +50,9 @@ from lanchat_server.core.sequencing.quarantine import SHUT_OUT, QuarantineRoom
 
 # Answers that are not decisions: nobody has shown that the message is its author's.
 FORGERIES = frozenset((Code.UNKNOWN_DEVICE, Code.BAD_SIGNATURE))
-_TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION))
+_TAKEN_KINDS = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION, Kind.FILE))
+# What others may refer to, and what may refer to nothing.
+_SAID = frozenset((Kind.TEXT, Kind.FILE))
 
 
 class Verdict(enum.Enum):
@@ -203,6 +206,7 @@ class _Draft:
         self._now_ms = now_ms
         self._changes_max = {Kind.EDIT: config.edits_per_message, Kind.REACTION: config.reactions_per_message}
         self._meter = Meter(config, tx, now_ms)
+        self._contents_retry = config.contents_retry
         # Runs of which a message waits for room: what follows waits too.
         self._full: dict[RunKey, QuotaShortage] = {}
         self._changes: dict[ChangesKey, int] = {}
@@ -335,7 +339,8 @@ class _Draft:
         """Whether an author who is not shut out could not store it either."""
         if header.room not in self._heads or self._directory.membership(header.room, author.id) is None:
             return True
-        return self._directory.rooms[header.room].archived or header.kind not in _TAKEN_KINDS
+        # Contents of files would not wait with the message.
+        return self._directory.rooms[header.room].archived or header.kind not in _TAKEN_KINDS - {Kind.FILE}
 
     def _wait(self, submission: Submission, author: UserRow, lack: QuotaShortage) -> None:
         """There is no room for this message, nor for a refusal of it."""
@@ -358,11 +363,13 @@ class _Draft:
             try:
                 text = body_text_untrusted(header.kind, submission.message.body)
                 code = self._check_target(header, author, self._first_seq(header.room, author))
+                if code is None and header.kind is Kind.FILE:
+                    lack = lack or self._check_contents(author, text)
             except TooLong:
                 code = Code.TOO_LARGE
             except ProtocolError:
                 code = Code.BAD_TEXT
-        if code is not None and lack is not None:
+        if lack is not None and (code is not None or lack.code is Code.CONTENTS_MISSING):
             self._wait(submission, author, lack)
             return False
         if code is not None:
@@ -370,6 +377,20 @@ class _Draft:
         else:
             self._store(submission, author, octets, text)
         return True
+
+    def _check_contents(self, author: UserRow, text: str) -> QuotaShortage | None:
+        """What is missing of the contents that a message names. Raises ProtocolError for a manifest that says something
+        else of them than is true."""
+        manifests = file_body_untrusted(text).files
+        first_seqs = self._directory.first_seqs(author.id)
+        found = self._tx.nameable(author.id, {manifest.root for manifest in manifests}, first_seqs)
+        for manifest in manifests:
+            row = found.get(manifest.root)
+            if row is None:
+                return QuotaShortage(Code.CONTENTS_MISSING, self._contents_retry)
+            if (row.size, row.sha256) != (manifest.size, manifest.sha256):
+                raise ProtocolError("a manifest of other contents")
+        return None
 
     def _check_rights(self, submission: Submission, author: UserRow) -> Code | None:
         header = submission.header
@@ -394,11 +415,11 @@ class _Draft:
         return member.first_seq if member is not None else 1
 
     def _check_target(self, header: Header, author: UserRow, first_seq: int) -> Code | None:
-        if header.kind is Kind.TEXT and not header.ref:
+        if header.kind in _SAID and not header.ref:
             return None
         # A target below the author's first number counts as none: another answer would tell its kind.
         target = self._targets.get(header.room, {}).get(header.ref) if header.ref >= first_seq else None
-        if target is None or target.kind is not Kind.TEXT or (target.erased and header.kind is not Kind.TEXT):
+        if target is None or target.kind not in _SAID or (target.erased and header.kind not in _SAID):
             return Code.NO_SUCH_TARGET
         if header.kind is Kind.EDIT and target.author != author.id:
             return Code.TARGET_NOT_YOURS

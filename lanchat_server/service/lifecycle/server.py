@@ -45,6 +45,7 @@ from lanchat_server.service.net.discovery import DiscoveryService
 from lanchat_server.service.reporting.metrics import Exporter
 from lanchat_server.service.reporting.supervisor import Supervisor
 from lanchat_server.service.service import CLOSE_PATIENCE, Service
+from lanchat_server.service.upkeep.contents import erase_unnamed
 from lanchat_server.service.upkeep.erasing import erase_deleted
 from lanchat_server.service.upkeep.leasing import LeasePromise, keep_lease, remember_lease
 from lanchat_server.service.upkeep.memory import share_arenas
@@ -249,7 +250,11 @@ async def _run(
         lease = keep_lease(service.promise, service.writer, service.tasks, service.now, term.end_expired)
         remembering = remember_lease(config.data_dir, store)
         erasing = erase_deleted(service.writer, service.now, service.context.work.to_erase)
-        for work in (lease, remembering, index_anew(service.writer, service.now, service.indexing), erasing):
+        unnamed = erase_unnamed(
+            service.context.transfers, service.context.wall_ms, lambda: not service.core.reseeding.is_open
+        )
+        indexing = index_anew(service.writer, service.now, service.indexing)
+        for work in (lease, remembering, indexing, erasing, unnamed):
             stack.callback(service.background(work).cancel)
         service.wake()
         _spare_collections()

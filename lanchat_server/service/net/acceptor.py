@@ -26,7 +26,7 @@ from collections.abc import Callable
 import msgspec
 
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import ALPN
+from lanchat.protocol.limits import ALPN, BULK_ALPN
 from lanchat.transport.connecting import resume_soon
 from lanchat_server.service.net.connection import LOGIN_TIMEOUT, ClientConnection
 from lanchat_server.service.net.places import GREETING_HEAD, ConnectionSlots, greeting_size_untrusted
@@ -232,7 +232,7 @@ class Acceptor:
             return
         self._greeting.discard(stranger)
         ssl_object = transport.get_extra_info("ssl_object")
-        if ssl_object is None or ssl_object.selected_alpn_protocol() != ALPN:
+        if ssl_object is None or ssl_object.selected_alpn_protocol() not in (ALPN, BULK_ALPN):
             transport.abort()
         elif not stranger.settled:
             self._make_place(self._strangers, stranger)

@@ -17,7 +17,7 @@ import msgspec
 from lanchat.protocol.codes import Code
 from lanchat.protocol.datagram.token_bucket import TokenBucket
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import FRAME_MAX_TO_SERVER, FRAME_MAX_UNAUTHENTICATED
+from lanchat.protocol.limits import BULK_ALPN, FRAME_MAX_TO_SERVER, FRAME_MAX_UNAUTHENTICATED
 from lanchat.protocol.transport import Transport
 from lanchat.protocol.wire import (
     BeforeLogin,
@@ -114,6 +114,9 @@ class ConnectionOwner(Protocol):
     def connected(self, connection: "ClientConnection") -> None:
         """TLS is up."""
 
+    def hand_over(self, connection: "ClientConnection", transport: asyncio.Transport) -> None:
+        """TLS is up, and the connection is for files: another protocol goes on with it."""
+
     def drained(self, connection: "ClientConnection") -> None:
         """What waited for a slow reader was written."""
 
@@ -179,6 +182,10 @@ class ClientConnection(asyncio.Protocol):
         """asyncio: TLS is up. The client has LOGIN_TIMEOUT from now on."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        ssl_object = transport.get_extra_info("ssl_object")
+        if ssl_object is not None and ssl_object.selected_alpn_protocol() == BULK_ALPN:
+            self._owner.hand_over(self, transport)
+            return
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.local = bool(peer and own) and is_own_computer(peer[0], own[0])
         loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@ import sys
 
 from lanchat_server.service.net.acceptor import WAITING_MAX
 from lanchat_server.service.net.local_port import ADMITTED_MAX, PLACES_MAX
+from lanchat_server.service.transfers.limits import CONNECTIONS_MAX
 
 # Database, log, standard streams, discovery (some sockets for each interface), files that are opened for a moment.
 RESERVE = 192
@@ -15,7 +16,13 @@ _SESSIONS_MIN = 8
 def sessions_that_fit(wanted: int, unauthenticated_max: int) -> int:
     """Raises the process's own limit as far as that many sessions need and the system allows; how many then fit beside
     all who are not logged in."""
-    others = WAITING_MAX + 2 * unauthenticated_max + _LOCAL_PORTS * (PLACES_MAX + ADMITTED_MAX) + RESERVE
+    others = (
+        WAITING_MAX
+        + 2 * unauthenticated_max
+        + 2 * CONNECTIONS_MAX
+        + _LOCAL_PORTS * (PLACES_MAX + ADMITTED_MAX)
+        + RESERVE
+    )
     return min(wanted, max(_SESSIONS_MIN, _raised_limit(wanted + others) - others))
 
 

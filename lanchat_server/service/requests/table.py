@@ -12,7 +12,7 @@ from lanchat_server.core.refusals import Refused
 from lanchat_server.service.context import RequestContext
 from lanchat_server.service.host import ServiceHost
 from lanchat_server.service.net.connection import ClientConnection
-from lanchat_server.service.requests import account, login, peers, people, reseeding, rooms
+from lanchat_server.service.requests import account, files, login, peers, people, reseeding, rooms
 from lanchat_server.service.requests.acting import SessionActor, check_session
 
 Handler = Callable[[RequestContext, ClientConnection, Any], Awaitable[wire.Result]]
@@ -48,6 +48,7 @@ HANDLERS: dict[type, Handler] = {
     wire.ListStatements: people.list_statements,
     wire.ListRevoked: people.list_revoked,
     wire.AnnouncePeer: peers.announce_peer,
+    wire.OpenTransfers: files.open_transfers,
     wire.GiveStatements: reseeding.give_statements,
     wire.OfferRecords: reseeding.offer_records,
     wire.GiveRecords: reseeding.give_records,

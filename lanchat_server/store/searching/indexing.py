@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
+from lanchat.protocol.errors import ProtocolError
+from lanchat.protocol.log.files import file_body_untrusted
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import tokens
 from lanchat_server.store.connection.driver import ask, change_many
@@ -59,7 +61,18 @@ class IndexedText(NamedTuple):
 
 def indexed_text(seq: int, time_ms: int, kind: Kind, ref: int, text: str | None) -> IndexedText:
     """Takes up to 10 ms for a text."""
-    return IndexedText(seq, time_ms, kind, ref, None if text is None else tokens(text))
+    return IndexedText(seq, time_ms, kind, ref, None if text is None else tokens(said_text(kind, text)))
+
+
+def said_text(kind: Kind, body: str) -> str:
+    """What a message is found by: of one with files their names, too."""
+    if kind is not Kind.FILE:
+        return body
+    try:
+        found = file_body_untrusted(body)
+    except ProtocolError:
+        return ""
+    return "\n".join([found.text, *(manifest.name for manifest in found.files)])
 
 
 def index(to: StatementBatch, said: Iterable[tuple[int, Iterable[IndexedText]]], before: Mapping[int, int]) -> None:
@@ -127,7 +140,7 @@ def _fold(records: Iterable[IndexedText]) -> tuple[dict[int, IndexedText], dict[
     edited: dict[int, str] = {}
     deleted: list[int] = []
     for said in records:
-        if said.kind is Kind.TEXT and said.words is not None:
+        if said.kind in (Kind.TEXT, Kind.FILE) and said.words is not None:
             added[said.seq] = said
         elif said.kind is Kind.EDIT and said.words is not None:
             if said.ref in added:

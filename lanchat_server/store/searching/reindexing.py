@@ -14,7 +14,7 @@ from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.text.search_words import VERSION, tokens
 from lanchat_server.core.model import IndexProgress
 from lanchat_server.store.searching import filling
-from lanchat_server.store.searching.indexing import add_rows, delete_rows
+from lanchat_server.store.searching.indexing import add_rows, delete_rows, said_text
 from lanchat_server.store.tables import schema
 from lanchat_server.store.tables.bulk import StatementBatch, find_rows
 
@@ -88,10 +88,14 @@ def _index(connection: Connection, room: int, low: int, high: int) -> None:
 
 def _texts(connection: Connection, room: int, low: int, high: int) -> dict[int, tuple[int, str]]:
     """Time and present text of the text messages among these."""
-    said = select(_records.seq, _records.time_ms, _records.body).where(
-        _records.room_id == room, _records.seq.between(low, high), _records.kind == int(Kind.TEXT)
+    said = select(_records.seq, _records.time_ms, _records.kind, _records.body).where(
+        _records.room_id == room, _records.seq.between(low, high), _records.kind.in_([int(Kind.TEXT), int(Kind.FILE)])
     )
-    texts = {row.seq: (row.time_ms, row.body) for row in connection.execute(said) if row.body is not None}
+    texts = {
+        row.seq: (row.time_ms, said_text(Kind(row.kind), row.body))
+        for row in connection.execute(said)
+        if row.body is not None
+    }
     last = select(_records.ref_seq, func.max(_records.seq)).where(
         _records.room_id == room, _records.ref_seq.between(low, high), _records.kind == int(Kind.EDIT)
     )

@@ -1,14 +1,22 @@
 """What the store reads outside the writer's transactions, on connections of their own. Safe from several threads."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, select, union
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.log.records import Record, genesis_hash
-from lanchat_server.core.model import DirectorySnapshot, LogState, QuarantinedMessage, RoomState, StoredPage
+from lanchat_server.core.model import (
+    ContentsOctets,
+    ContentsRow,
+    DirectorySnapshot,
+    LogState,
+    QuarantinedMessage,
+    RoomState,
+    StoredPage,
+)
 from lanchat_server.store.connection.driver import Row, ask
 from lanchat_server.store.tables import rows, schema
 from lanchat_server.store.tables.bulk import chunks, find_rows, padded
@@ -44,6 +52,14 @@ _NEWEST_CHANGES = (
     .group_by(_records.ref_seq, _records.kind)
 )
 
+_CONTENTS = [column.name for column in schema.contents.columns]
+_uses = schema.content_uses.c
+_LAST_USES = (
+    select(_uses.root, _uses.room_id, func.max(_uses.seq))
+    .where(_uses.root.in_(bindparam("roots", expanding=True)))
+    .group_by(_uses.root, _uses.room_id)
+)
+
 
 def read_log(connection: Connection) -> LogState | None:
     """The log's identity; None in a database that has none yet."""
@@ -71,6 +87,52 @@ def snapshot(connection: Connection, log: LogState) -> DirectorySnapshot:
         _highest(connection, _DELETIONS_NUMBER),
         _highest(connection, select(func.count()).select_from(schema.quarantine)),
     )
+
+
+def nameable(
+    connection: Connection, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]
+) -> dict[bytes, ContentsRow]:
+    """See lanchat_server.core.ports.Transaction."""
+    found = find_rows(connection, "contents", ("root",), _CONTENTS[1:], [(root,) for root in roots])
+    here = {root: ContentsRow(root, *rest) for (root,), *rest in found}
+    brought = find_rows(connection, "uploads", ("root", "user_id"), ("time_ms",), [(root, user) for root in here])
+    may = {root for (root, _user), _time in brought}
+    for chunk in chunks(here.keys() - may):
+        may |= {
+            root
+            for root, room, seq in connection.execute(_LAST_USES, {"roots": chunk})
+            if _reads(first_seqs, room, seq)
+        }
+    return {root: row for root, row in here.items() if root in may}
+
+
+def _reads(first_seqs: Mapping[int, int], room: int, seq: int) -> bool:
+    return room in first_seqs and seq >= first_seqs[room]
+
+
+def contents_of(connection: Connection, room: int, seq: int, root: bytes) -> ContentsRow | None:
+    """See lanchat_server.core.ports.Store."""
+    uses, contents = schema.content_uses.c, schema.contents
+    named = exists().where(uses.root == root, uses.room_id == room, uses.seq == seq)
+    found = connection.execute(select(contents).where(contents.c.root == root, named)).first()
+    return None if found is None else ContentsRow(*found)
+
+
+def contents_octets(connection: Connection, user: int) -> ContentsOctets:
+    """See lanchat_server.core.ports.Store."""
+    contents, uses, uploads = schema.contents.c, schema.content_uses.c, schema.uploads.c
+    total = select(func.coalesce(func.sum(contents.size), 0))
+    mine = union(
+        select(uses.root).where(uses.author_id == user), select(uploads.root).where(uploads.user_id == user)
+    ).subquery()
+    of_user = total.where(contents.root.in_(select(mine.c.root)))
+    return ContentsOctets(*(int(connection.execute(statement).scalar_one()) for statement in (of_user, total)))
+
+
+def known_contents(connection: Connection, roots: Collection[bytes]) -> set[bytes]:
+    """See lanchat_server.core.ports.Store."""
+    found = find_rows(connection, "contents", ("root",), ("size",), [(root,) for root in roots])
+    return {root for (root,), _size in found}
 
 
 def _highest(connection: Connection, statement: Any) -> int:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 # The revision in db/versions that makes these tables.
-REVISION = "0003"
+REVISION = "0004"
 NAME_KEY_OCTETS = 3072  # what InnoDB indexes at most; 64 code points have less than 2,200 octets after NFKC
 
 metadata = MetaData()
@@ -197,6 +197,38 @@ quarantine = Table(
     _required("signature", _fixed(64)),
     _required("body", _exact_text),
     sqlite_with_rowid=False,
+)
+
+# Contents of files that are here whole, in the folder `files` beside the database (store/contents.py).
+contents = Table(
+    "contents",
+    metadata,
+    Column("root", _fixed(32), primary_key=True),
+    _required("size", _big),
+    _required("sha256", _fixed(32)),
+    _required("stored_ms", _big),
+)
+
+# Which records name them.
+content_uses = Table(
+    "content_uses",
+    metadata,
+    Column("root", _fixed(32), primary_key=True),
+    Column("room_id", _big, primary_key=True, autoincrement=False),
+    Column("seq", _big, primary_key=True, autoincrement=False),
+    _required("author_id", _big),
+    Index("content_uses_record", "room_id", "seq"),
+    Index("content_uses_author", "author_id"),
+)
+
+# Who brought them last and has named them in no message yet.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("root", _fixed(32), primary_key=True),
+    Column("user_id", _big, primary_key=True, autoincrement=False),
+    _required("time_ms", _big),
+    Index("uploads_user", "user_id"),
 )
 
 recovery_codes = Table(

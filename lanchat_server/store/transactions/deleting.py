@@ -64,7 +64,7 @@ def _erase_records(connection: Connection, room: int, count: int) -> int:
         func.coalesce(func.sum(func.length(part)), 0) for part in (table.c.header, cast(table.c.body, LargeBinary()))
     ]
     headers, bodies = map(int, connection.execute(select(*sums).where(*which)).one())
-    for part in (schema.search, table):
+    for part in (schema.search, schema.content_uses, table):
         connection.execute(delete(part).where(part.c.room_id == room, part.c.seq <= seqs[-1]))
     return usage.message_octets(headers, bodies) + usage.RECORD_OCTETS * (len(seqs) - 1)
 

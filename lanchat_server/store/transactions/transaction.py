@@ -19,6 +19,7 @@ from lanchat_server.core.limits import allowance, usage
 from lanchat_server.core.limits.allowance import AllowanceHolder, AllowanceKind
 from lanchat_server.core.model import (
     ChangesKey,
+    ContentsRow,
     Decision,
     IndexProgress,
     NewRecord,
@@ -32,11 +33,12 @@ from lanchat_server.core.ports import CommitFailed
 from lanchat_server.store.connection.errors import is_duplicate, statement_error
 from lanchat_server.store.connection.url import DatabaseAddress
 from lanchat_server.store.searching import filling, indexing, reindexing
-from lanchat_server.store.tables import rows, schema
+from lanchat_server.store.tables import reads, rows, schema
 from lanchat_server.store.tables.bulk import StatementBatch, ask_each, chunks, find_rows, insert_rows, padded
 from lanchat_server.store.tables.reads import REF_AS_FILTER
 from lanchat_server.store.transactions import deleting
 from lanchat_server.store.transactions.accounts import AccountWrites
+from lanchat_server.store.transactions.contents import ContentsWrites, erase_uses, note_uses
 from lanchat_server.store.transactions.quarantine import QuarantineWrites
 from lanchat_server.store.transactions.rooms import RoomWrites
 from lanchat_server.store.transactions.writing import WriteSession
@@ -95,7 +97,7 @@ class CommittedState(msgspec.Struct):
     free_us: dict[AllowanceHolder, int] = {}
 
 
-class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
+class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites, ContentsWrites):
     """See lanchat_server.core.ports.Transaction. Alive inside `SqlStore.transaction` only."""
 
     def __init__(self, writing: WriteSession, address: DatabaseAddress, log_id: bytes, known: CommittedState) -> None:
@@ -191,6 +193,7 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
             raise CommitFailed(_("The log of a room is not where it should be"))
         for one in appended:
             self.has_appended, self.has_indexed = True, False
+            note_uses(self._connection, one.room, one.records)
             self._erase(one.room, one.records)
         if self._more_octets:
             self.flush()
@@ -208,6 +211,11 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
         freed = deleting.erase_more(self._connection, records)
         self.add_log_octets(-(freed or 0))
         return freed is not None
+
+    def nameable(self, user: int, roots: Collection[bytes], first_seqs: Mapping[int, int]) -> dict[bytes, ContentsRow]:
+        """After `flush`: a message that was just appended may be read."""
+        self.flush()
+        return reads.nameable(self._connection, user, roots, first_seqs)
 
     def index_appended(self, messages: int) -> None:
         """After `flush`. `has_indexed` says whether any are left."""
@@ -231,6 +239,7 @@ class SqlTransaction(AccountWrites, RoomWrites, QuarantineWrites):
             freed = _octets_to_erase(self._connection, edits)
             self._connection.execute(_ERASE, {"room": room, "seqs": chunk})
             self._connection.execute(_ERASE_EDITS, edits)
+            erase_uses(self._connection, room, chunk)
             self.add_log_octets(-usage.body_octets(freed))
 
     def reject(self, rejections: Sequence[Rejection]) -> None:

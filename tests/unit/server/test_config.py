@@ -58,6 +58,10 @@ invites_per_day = 70
 user_octets_per_day = 80
 log_octets = 90
 disk_reserve_mib = 7
+file_octets = 11
+user_file_octets = 12
+total_file_octets = 13
+files_reserve_mib = 14
 
 [passwords]
 memory_kib = 65536
@@ -209,7 +213,8 @@ def test_invalid_file_is_refused_with_its_name_and_the_key(tmp_path: Path, text:
 
 
 COUNTS = """edits_per_message reactions_per_message rooms_total rooms_per_day accounts_per_day invites_per_day
-message_burst sessions_per_user sessions_total unauthenticated_max user_octets_per_day log_octets disk_reserve_mib"""
+message_burst sessions_per_user sessions_total unauthenticated_max user_octets_per_day log_octets disk_reserve_mib
+file_octets user_file_octets total_file_octets files_reserve_mib"""
 
 INVALID_COUNTS = [
     "-1",

@@ -27,7 +27,7 @@ EXPECTED = {
     "header of another shape behind these four": (Code.BAD_HEADER, True, "stored"),
     "header above 128 octets": (Code.BAD_HEADER, True, "stored"),
     "unknown kind": (Code.UNSUPPORTED_KIND, True, "stored"),
-    "kind 5 or 6": (Code.UNSUPPORTED_KIND, True, "stored"),
+    "kind 6": (Code.UNSUPPORTED_KIND, True, "stored"),
     "a character that is not allowed, not UTF-8, nothing to see, a deletion with a body": (
         Code.BAD_TEXT,
         True,
@@ -38,6 +38,11 @@ EXPECTED = {
     "room of which the author is no member, or that never was": (Code.NOT_A_MEMBER, True, Code.NOT_A_MEMBER),
     "author's account disabled": (Code.AUTHOR_DISABLED, True, Code.AUTHOR_DISABLED),
     "author's device revoked": (Code.AUTHOR_REVOKED, True, Code.AUTHOR_REVOKED),
+    "files whose contents are not here": (
+        Answer("Busy", Code.CONTENTS_MISSING),
+        False,
+        "Expect",
+    ),
     "target is none (see Targets)": (Code.NO_SUCH_TARGET, True, "stored"),
     "target is somebody else's": (Code.TARGET_NOT_YOURS, True, "stored"),
     "target has as many changes as it takes": (Code.TOO_MANY_CHANGES, True, "stored"),
@@ -154,7 +159,7 @@ def test_first_of_several_reasons_is_returned() -> None:
     assert code(other, header_of(other, kind=7, ref=9, room=bench.rig.PRIVATE)) == Code.NOT_A_MEMBER
     assert code(author, [*header_of(author, n=1, kind=7), "x" * 128]) == Code.BAD_HEADER
     assert code(author, header_of(author, n=2, kind=7, ref=9)) == Code.UNSUPPORTED_KIND
-    assert code(author, header_of(author, n=3, kind=5, ref=9)) == Code.UNSUPPORTED_KIND
+    assert code(author, header_of(author, n=3, kind=6, ref=9)) == Code.UNSUPPORTED_KIND
     assert code(author, header_of(author, n=4, kind=2, ref=9)) == Code.TOO_LARGE
     assert code(author, header_of(author, n=5, kind=2, ref=9), b"a\r") == Code.BAD_TEXT
     assert code(author, header_of(author, n=6, kind=2, ref=9), b"a") == Code.NO_SUCH_TARGET

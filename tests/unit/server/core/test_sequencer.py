@@ -112,7 +112,6 @@ def test_early_message_waits_and_a_forced_one_leaves_a_gap(rig: Rig) -> None:
         (Kind.DELETE, 3, Code.TARGET_NOT_YOURS),
         (Kind.DELETE, 1, 0),
         (Kind.REACTION, 3, 0),
-        (Kind.FILE, 2, Code.UNSUPPORTED_KIND),
         (Kind.NOTICE, 2, Code.UNSUPPORTED_KIND),
     ],
 )
