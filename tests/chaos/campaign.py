@@ -69,13 +69,13 @@ def draw_kills(count: int, seed: int, first: int = 0) -> list[Kill]:
 
 
 async def campaign(
-    scene: ServerWithClients, kills: Sequence[Kill], rate: float = RATE, undecided_max: int | None = None
+    scene: ServerWithClients, kills: Sequence[Kill], rate: float = RATE, unseen_max: int | None = None
 ) -> Tally:
     """Kill at each of these, in order, while everybody writes (`ClientCrowd.start_writing`); then let everything
     settle, stop, and audit."""
     tally = Tally()
     async with scene:
-        scene.crowd.start_writing(rate, undecided_max)
+        scene.crowd.start_writing(rate, unseen_max)
         scene.server.kill()
         for kill in kills:
             await _start_and_kill(scene, kill, tally)

@@ -44,10 +44,6 @@ class EventRecord:
     states: list[tuple[float, api.LinkState]] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
 
-    def undecided(self) -> int:
-        """How many messages were made and not acknowledged; one that is being handed in may count already."""
-        return len(self.made) - len(self.acknowledged)
-
     def take(self, event: api.Event) -> None:
         now = time.monotonic()
         match event:
@@ -113,16 +109,21 @@ class ClientCrowd:
         for person in self.people:
             await person.enter(server)
 
-    def start_writing(self, rate: float = RATE, undecided_max: int | None = None) -> None:
-        """Each client writes `rate` messages a second, at random times, until `stop_writing`. One with `undecided_max`
-        messages that no server has acknowledged pauses: on a computer that needs minutes for a restart, all that is
-        written meanwhile would make the next one slower still."""
-        self._writing = [asyncio.create_task(self._write(person, rate, undecided_max)) for person in self.people]
+    def start_writing(self, rate: float = RATE, unseen_max: int | None = None) -> None:
+        """Each client writes `rate` messages a second, at random times, until `stop_writing`. All pause while one of
+        them has `unseen_max` messages of all to come: on a computer that needs minutes for a restart, or cannot show
+        as fast as they write, the rest would keep everybody away for good."""
+        self._writing = [asyncio.create_task(self._write(person, rate, unseen_max)) for person in self.people]
 
-    async def _write(self, person: CrowdClient, rate: float, undecided_max: int | None) -> None:
+    def unseen(self) -> int:
+        """How many messages the client that is furthest behind has not shown."""
+        made = sum(len(person.memory.made) for person in self.people)
+        return made - min((len(person.memory.shown_at) for person in self.people), default=0)
+
+    async def _write(self, person: CrowdClient, rate: float, unseen_max: int | None) -> None:
         while True:
             await asyncio.sleep(self._random.uniform(0.2, 1.8) / rate)
-            if undecided_max is None or person.memory.undecided() < undecided_max:
+            if unseen_max is None or self.unseen() < unseen_max:
                 await person.say()
 
     async def stop_writing(self) -> None:
