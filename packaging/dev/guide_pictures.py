@@ -26,7 +26,7 @@ from tests.support.ui_window import UiWindow
 from tests.support.waiting import wait_until
 
 # Of the server's window, without the log: with the form for the first account, and without it.
-FORM, TOP = "940x520+0+0", "940x350+0+0"
+FORM, TOP = "960x590+0+0", "960x430+0+0"
 CLIENT_SIZE = "520x560"
 # A long message is several texts on the screen: so much of it is looked for.
 BROKEN = 10
