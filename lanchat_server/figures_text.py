@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from lanchat.i18n import _, decimal, ngettext
+from lanchat.i18n.sizes import size_text
 from lanchat.terminal.output import clock, shown
 from lanchat_server.service.wall_clock import TOLERANCE_MS
 
@@ -134,14 +135,6 @@ def storage_warning(report: Mapping[str, Any]) -> str:
         "close": _("Warning: there is hardly any room for new messages"),
         "full": _("No room: nothing new is stored until there is some"),
     }.get(report.get("state", ""), "")
-
-
-def size_text(octets: int) -> str:
-    """Octets for a person, in the units of the configuration and the log."""
-    for limit, text in ((1 << 30, _("{number} GiB")), (1 << 20, _("{number} MiB"))):
-        if octets >= limit:
-            return text.format(number=decimal(octets / limit))
-    return _("{number} KiB").format(number=decimal(octets / 1024))
 
 
 def clock_lines(report: Mapping[str, Any]) -> list[str]:

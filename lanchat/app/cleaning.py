@@ -120,6 +120,7 @@ _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.InviteUserCommand: {"user": _plain},
     api.RemoveUserCommand: {"user": _plain},
     api.SendCommand: {"text": _text},
+    api.SendFilesCommand: {"text": _text},
     api.EditCommand: {"text": _text},
     api.ReactCommand: {"emoji": _reaction},
     api.SearchCommand: {"words": _words},

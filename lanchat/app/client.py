@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from lanchat.app import api
 from lanchat.app.client_state import ClientState
 from lanchat.app.command_errors import broken, offline, refusal, unreadable
-from lanchat.app.commands import account, administration, conversation, entry, peers, rooms, searching
+from lanchat.app.commands import account, administration, conversation, entry, files, peers, rooms, searching
 from lanchat.app.login.handshake import ServerRefusal
 from lanchat.core.ports import LocalStoreError
 from lanchat.protocol.errors import ProtocolError
@@ -58,6 +58,7 @@ HANDLERS: dict[type, Handler] = {
     **peers.HANDLERS,
     **conversation.HANDLERS,
     **searching.HANDLERS,
+    **files.HANDLERS,
     **account.HANDLERS,
     **administration.HANDLERS,
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from lanchat.app import api
 from lanchat.i18n import _, ngettext
+from lanchat.i18n.sizes import size_text
 from lanchat.protocol.codes import PresenceState, RoomKind
 from lanchat.terminal.output import clock, rfc3339, shown
 from lanchat.wording.problems import details_text
@@ -41,7 +42,18 @@ def message_row(line: api.Line, room: str) -> dict[str, Any]:
         **({"imported": True} if line.imported else {}),
         **({"mentions_you": True} if line.called else {}),
         **({"pending": True} if line.pending else {}),
+        **({"files": [file_row(file) for file in line.files]} if line.files else {}),
     }
+
+
+def file_row(file: api.FileView) -> dict[str, Any]:
+    """A file of a message."""
+    return {"name": file.name, "size": file.size, "sha256": file.sha256, "type": file.type}
+
+
+def file_text(file: api.FileView) -> str:
+    """A file as a person reads it."""
+    return _("[file {name}, {size}]").format(name=shown(file.name), size=size_text(file.size))
 
 
 def folded_row(line: api.Line, people: People) -> dict[str, Any]:
@@ -72,7 +84,7 @@ def message_text(line: api.Line, say: Callable[[str], str] = shown) -> str:
     if line.refused is not None:
         number = _("(refused)")
     reply = _(" (reply to #{number})").format(number=line.reply_to) if line.reply_to else ""
-    text = _("(deleted)") if line.deleted else say(line.text)
+    text = _("(deleted)") if line.deleted else " ".join(filter(None, (say(line.text), *map(file_text, line.files))))
     edited = _(" (edited)") if line.edited and not line.deleted else ""
     if line.pending:
         edited += _(" (change not stored yet)")

@@ -190,6 +190,23 @@ def _send(parser: argparse.ArgumentParser) -> None:
     _pending(parser)
 
 
+def _send_file(parser: argparse.ArgumentParser) -> None:
+    _room(parser)
+    help = _("files and folders, a folder as one archive; - is standard input; after -- a name may begin with a hyphen")
+    parser.add_argument("files", metavar="FILE", nargs="+", type=tidy_path, help=help)
+    parser.add_argument("--text", metavar="TEXT", default="", help=_("a text beside the files"))
+    help = _("the number of the message that this one answers")
+    parser.add_argument("--reply-to", metavar="SEQ", type=_sequence, default=0, help=help)
+
+
+def _get_file(parser: argparse.ArgumentParser) -> None:
+    _room_and_number(parser)
+    help = _("the folder to save it in, or a file that is not there yet (the current folder)")
+    parser.add_argument("--out", metavar="FILE", type=tidy_path, default="", help=help)
+    help = _("which one of the message's files, counted from 0 (0)")
+    parser.add_argument("--index", metavar="N", type=whole_number(0, 1000), default=0, help=help)
+
+
 def _edit(parser: argparse.ArgumentParser) -> None:
     _room_and_number(parser)
     _text(parser)
@@ -354,6 +371,20 @@ COMMANDS = {
         "lanchat send general 'Lunch at noon?'",
         "lanchat.cli.commands.messages:send",
         _send,
+    ),
+    "send-file": CommandSpec(
+        N_("send files or folders; done when the server has stored them"),
+        "ROOM FILE… [--text TEXT] [--reply-to SEQ]",
+        "lanchat send-file general report.pdf --text 'As promised'",
+        "lanchat.cli.commands.files:send_file",
+        _send_file,
+    ),
+    "get-file": CommandSpec(
+        N_("save a file of a message; goes on where an earlier call ended"),
+        "ROOM SEQ [--out FILE] [--index N]",
+        "lanchat get-file general 12 --out Downloads",
+        "lanchat.cli.commands.files:get_file",
+        _get_file,
     ),
     "edit": CommandSpec(
         N_("replace the text of a message of yours"),

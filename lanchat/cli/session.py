@@ -85,9 +85,15 @@ class CliSession:
         self.events: asyncio.Queue[api.Event] = asyncio.Queue()
         self.server: api.Server | None = None
         self.live_heads: dict[int, int] = {}  # of rooms that are complete, known before their event is read
+        # What is told of transfers; events of it are dropped while nobody takes them.
+        self.on_progress: Callable[[api.TransferProgress], None] | None = None
         self.client = make_client(options, self._on_event)
 
     def _on_event(self, event: api.Event) -> None:
+        if isinstance(event, api.TransferProgress):
+            if self.on_progress is not None:
+                self.on_progress(event)
+            return
         if isinstance(event, api.RoomLive):
             self.live_heads[event.room] = event.head
         elif isinstance(event, api.Notice) and event.details not in self.notices:

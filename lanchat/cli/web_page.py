@@ -3,6 +3,7 @@
 from html import escape
 
 from lanchat.app import api
+from lanchat.cli.lines import file_text
 from lanchat.i18n import _, language
 from lanchat.protocol.text.markup import Paragraph, ParagraphKind, Span, Style, paragraphs
 from lanchat.terminal.harmless import harmless
@@ -42,7 +43,8 @@ def message_article(line: api.Line) -> str:
     about += [escape(_("edited"))] * (line.edited and not line.deleted) + [escape(_("imported"))] * line.imported
     deleted = escape(_("deleted"))
     author = escape(harmless(line.display_name or line.author_name))
-    text = f"<p><i>{deleted}</i></p>" if line.deleted else text_html(line.text)
+    text = f"<p><i>{deleted}</i></p>" if line.deleted else text_html(line.text) if line.text else ""
+    text += "".join(f'<p dir="auto">{escape(file_text(file))}</p>' for file in line.files)
     reactions = " ".join(f"{escape(harmless(item.emoji))} {len(item.users)}" for item in line.reactions)
     below = f"<footer>{reactions}</footer>" if reactions else ""
     heading = f'<header><b dir="auto">{author}</b> {" · ".join(about)}</header>'

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lanchat.i18n import _
+from lanchat.i18n.sizes import size_text
 from lanchat.protocol.codes import Registration
 from lanchat.ui.kit.table_rows import TableRow
 from lanchat_server.config import ServerConfig
-from lanchat_server.figures_text import size_text
 
 # Work that waits for others, and who gets its result in the window's thread.
 Beside = Callable[[Callable[[], str], Callable[[str], None]], None]

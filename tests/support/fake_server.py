@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from lanchat.protocol import wire
 from lanchat.protocol.datagram import seal
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.limits import ALPN, Limits
+from lanchat.protocol.limits import ALPN, BULK_ALPN, Limits
 from lanchat.protocol.log import keys
 from lanchat.protocol.log.messages import Header, decode_header_untrusted
 from lanchat.protocol.log.records import Record
@@ -34,6 +34,7 @@ from lanchat.protocol.wire import (
     encode_datagram,
     pack_frame,
 )
+from tests.support.fake_bulk import FakeBulk
 from tests.support.fake_log import LOG_ID, FakeLog, key_of
 
 
@@ -49,7 +50,7 @@ def server_context(key: Ed25519PrivateKey, *, alpn: str = ALPN, newest: bool = T
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if not newest:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols([alpn])
+    context.set_alpn_protocols([alpn, BULK_ALPN] if alpn == ALPN else [alpn])
     with tempfile.TemporaryDirectory() as folder:
         file = File(folder) / "server.pem"
         file.write_bytes(private + certificate.public_bytes(pem))
@@ -73,6 +74,9 @@ class Session(asyncio.Protocol):
         self.opener: seal.Opener | None = None
 
     def connection_made(self, transport: Any) -> None:
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() == BULK_ALPN:
+            self.server.bulk.take(transport)
+            return
         self._transport = transport
         self.server.sessions.append(self)
 
@@ -142,6 +146,8 @@ class Session(asyncio.Protocol):
                 return wire.Roster([])
             case wire.ListStatements():
                 return wire.StatementList([], 0)
+            case wire.OpenTransfers():
+                return server.bulk.ticket()
             case wire.ListCursors():
                 return wire.CursorList([])
             case wire.Renew():
@@ -218,6 +224,7 @@ class FakeServer:
         self.refuse: wire.Code | None = None
         self.udp = True
         self.deaf = False
+        self.bulk = FakeBulk()
         self.transport: asyncio.DatagramTransport = None  # type: ignore[assignment]
         self.key_ids = iter(range(1, 1 << 30))
         self._server: asyncio.Server | None = None
@@ -249,6 +256,7 @@ class FakeServer:
             self._server.close()
         for session in list(self.sessions):
             session.cut()
+        self.bulk.cut()
         await asyncio.sleep(0)
 
     @property

@@ -6,7 +6,7 @@ in order through one callback, on the network's thread. Everything here is a fro
 
     errors.py     why a command failed
     values.py     what commands result in and events carry
-    commands.py   commands, each with the type of its result; administration.py: those of administrators
+    commands.py   commands, each with the type of its result; administration.py: those of administrators, files.py
     events.py     what happens without being asked for
 
 The life of a client: `DiscoverCommand` (or a typed address, or an invite link) -> `ConnectCommand` -> for a server that
@@ -104,7 +104,9 @@ from lanchat.app.api.events import (
     ServerRenamed,
     ServersLeftOut,
     StateChanged,
+    TransferProgress,
 )
+from lanchat.app.api.files import FetchFileCommand, SendFilesCommand
 from lanchat.app.api.values import (
     UNREAD_MAX,
     Account,
@@ -153,6 +155,7 @@ __all__ = [
     "EndSessionsCommand",
     "ErrorKind",
     "Event",
+    "FetchFileCommand",
     "FetchedFile",
     "FileView",
     "FindAnyRoomCommand",
@@ -210,6 +213,7 @@ __all__ = [
     "RoomView",
     "SearchCommand",
     "SendCommand",
+    "SendFilesCommand",
     "Server",
     "ServerFound",
     "ServerOffer",
@@ -222,6 +226,7 @@ __all__ = [
     "SetRoleCommand",
     "StartAnewCommand",
     "StateChanged",
+    "TransferProgress",
     "Trust",
     "VoidInviteCommand",
     "WaitDecidedCommand",

@@ -144,8 +144,19 @@ class ReceiptsChanged(msgspec.Struct, frozen=True):
     room: int
 
 
+class TransferProgress(msgspec.Struct, frozen=True):
+    """How far the file `name` of a command is: `done` of `size` octets. `hashing`: it is being read, and nothing of it
+    is sent yet."""
+
+    room: int
+    name: str
+    done: int
+    size: int
+    hashing: bool = False
+
+
 Event = (
     StateChanged | ServerFound | ServersLeftOut | AccountLoggedIn | ServerRenamed | RoomUpdated | RoomRemoved | RoomLive
     | LineAdded | LineChanged | LineStored | LineRefused | LineDelayed | LineWithdrawn | PeopleChanged | ReceiptsChanged
-    | Notice
+    | Notice | TransferProgress
 )  # fmt: skip

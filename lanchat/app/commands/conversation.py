@@ -31,8 +31,12 @@ async def send(client: "ClientState", command: api.SendCommand) -> Line:
     """The line as it waits, once the message is durable in the outbox. Raises CommandError REFUSED in an archived room,
     INVALID for a text that cannot be sent or a room that the user is not in."""
     member = client.logged_in()
-    item = _send(member, command.room, Kind.TEXT, command.text, command.reply_to)
-    return member.book.waiting_line(item)
+    return send_message(member, command.room, Kind.TEXT, command.text, command.reply_to)
+
+
+def send_message(member: "AccountSession", room: int, kind: Kind, body: str, reply_to: int) -> Line:
+    """A message that is a line of its own, durable in the outbox. Raises as `send`."""
+    return member.book.waiting_line(_send(member, room, kind, body, reply_to))
 
 
 async def edit(client: "ClientState", command: api.EditCommand) -> str:

@@ -6,9 +6,11 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from lanchat.app import api
+from lanchat.cli.commands.files import PATIENCE, progress
 from lanchat.cli.lines import history_row, message_text, room_name
 from lanchat.cli.session import CliSession
 from lanchat.cli.web_page import PAGE_END, message_article, page_head
@@ -18,6 +20,7 @@ from lanchat.platform.disk.files import OutputFile, remove_drafts
 from lanchat.terminal.exits import FAILED, CliError
 from lanchat.terminal.output import OutputClosed, is_closed_pipe, shown
 from lanchat.terminal.prompts import in_daemon_thread
+from lanchat.wording.problems import error_text
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 WEB_SUFFIXES = (".html", ".htm")
@@ -78,8 +81,9 @@ async def _export(session: CliSession, destination: OutputFile) -> None:
         form = _Form(lambda line: json.dumps(history_row(line, name, people), ensure_ascii=False) + "\n")
     elif options.file.lower().endswith(WEB_SUFFIXES):
         form = _Form(message_article, page_head(name), PAGE_END)
+    named: list[tuple[int, int]] = []
     try:
-        written = await _write(session, room, destination, form)
+        written = await _write(session, room, destination, form, named)
     except OSError as error:
         if to_stdout and is_closed_pipe(error):
             raise OutputClosed from None
@@ -88,12 +92,37 @@ async def _export(session: CliSession, destination: OutputFile) -> None:
     text = text.format(number=written, file=shown(options.file))
     if to_stdout:
         session.output.note(text)
-    else:
-        session.output.row({"room": name, "file": options.file, "messages": written}, text)
+        return
+    values: dict[str, Any] = {"room": name, "file": options.file, "messages": written}
+    if named:
+        values["files"] = await _save_files(session, room, Path(options.file), named)
+    session.output.row(values, text)
 
 
-async def _write(session: CliSession, room: api.RoomView, destination: OutputFile, form: "_Form") -> int:
-    """In a thread: whoever reads from a pipe may be slow."""
+async def _save_files(session: CliSession, room: api.RoomView, file: Path, named: list[tuple[int, int]]) -> int:
+    """The files of messages, beside the text: `FILE.files/SEQ/NAME`. How many are there; what cannot be had is said."""
+    folder, saved = file.with_name(file.name + ".files"), 0
+    with progress(session):
+        for seq, index in named:
+            place = folder / str(seq)
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                await session.call(api.FetchFileCommand(room.room, seq, index, str(place), patience=PATIENCE))
+                saved += 1
+            except OSError as error:
+                raise _unwritable(str(place), error) from None
+            except api.CommandError as error:
+                if error.kind is api.ErrorKind.LOCAL:
+                    raise
+                text = _("A file of #{seq} is not there: {reason}")
+                session.output.warn(text.format(seq=seq, reason=shown(error_text(error))))
+    return saved
+
+
+async def _write(
+    session: CliSession, room: api.RoomView, destination: OutputFile, form: "_Form", named: list[tuple[int, int]]
+) -> int:
+    """In a thread: whoever reads from a pipe may be slow. `named` gets message and index of each file."""
 
     async def put(text: str) -> None:
         octets = text.encode("utf-8", "backslashreplace")
@@ -104,6 +133,7 @@ async def _write(session: CliSession, room: api.RoomView, destination: OutputFil
     async for page in _pages(session, room.room):
         await put("".join(form.render(line) for line in page))
         written += len(page)
+        named += [(line.seq, index) for line in page if line.seq for index in range(len(line.files))]
         _show_progress(session, page[-1].seq or room.head, room.head)
     await put(form.end)
     await in_daemon_thread(destination.finish)

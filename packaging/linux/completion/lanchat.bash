@@ -6,23 +6,23 @@ _lanchat() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         if [[ -n $skip ]]; then skip=; continue; fi
         case $word in
-            --before|--code|--count|--days|--discovery-port|--display-name|--email|--fingerprint|--for|--history|--invite|--invite-code|--language|--limit|--new-password-file|--password-file|--profile|--reply-to|--search|--server|--setup-code|--timeout|--user|--uses) skip=1 ;;
+            --before|--code|--count|--days|--discovery-port|--display-name|--email|--fingerprint|--for|--history|--index|--invite|--invite-code|--language|--limit|--new-password-file|--out|--password-file|--profile|--reply-to|--search|--server|--setup-code|--text|--timeout|--user|--uses) skip=1 ;;
             -*) ;;
             *) case "$command $word" in
-                "lanchat window"|"lanchat discover"|"lanchat register"|"lanchat login"|"lanchat logout"|"lanchat recover"|"lanchat rooms"|"lanchat rooms archive"|"lanchat rooms unarchive"|"lanchat rooms delete"|"lanchat create-room"|"lanchat join"|"lanchat leave"|"lanchat invite"|"lanchat invite-code"|"lanchat invite-codes"|"lanchat invite-codes void"|"lanchat remove"|"lanchat online"|"lanchat peers"|"lanchat devices"|"lanchat devices revoke"|"lanchat password"|"lanchat send"|"lanchat edit"|"lanchat delete"|"lanchat react"|"lanchat listen"|"lanchat history"|"lanchat search"|"lanchat receipts"|"lanchat export"|"lanchat chat") command="$command $word" ;;
+                "lanchat window"|"lanchat discover"|"lanchat register"|"lanchat login"|"lanchat logout"|"lanchat recover"|"lanchat rooms"|"lanchat rooms archive"|"lanchat rooms unarchive"|"lanchat rooms delete"|"lanchat create-room"|"lanchat join"|"lanchat leave"|"lanchat invite"|"lanchat invite-code"|"lanchat invite-codes"|"lanchat invite-codes void"|"lanchat remove"|"lanchat online"|"lanchat peers"|"lanchat devices"|"lanchat devices revoke"|"lanchat password"|"lanchat send"|"lanchat send-file"|"lanchat get-file"|"lanchat edit"|"lanchat delete"|"lanchat react"|"lanchat listen"|"lanchat history"|"lanchat search"|"lanchat receipts"|"lanchat export"|"lanchat chat") command="$command $word" ;;
             esac ;;
         esac
     done
     case $before in
-        --before|--code|--count|--days|--discovery-port|--display-name|--email|--fingerprint|--for|--history|--invite|--invite-code|--limit|--reply-to|--search|--server|--setup-code|--timeout|--user|--uses) :; return ;;
+        --before|--code|--count|--days|--discovery-port|--display-name|--email|--fingerprint|--for|--history|--index|--invite|--invite-code|--limit|--reply-to|--search|--server|--setup-code|--text|--timeout|--user|--uses) :; return ;;
         --profile) compopt -o filenames; COMPREPLY=($(compgen -d -- "$current")); return ;;
-        --new-password-file|--password-file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --new-password-file|--out|--password-file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
         --language) COMPREPLY=($(compgen -W "en ru" -- "$current")); return ;;
     esac
     case "$command" in
         "lanchat")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --version --check --licences --licenses --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
-            else COMPREPLY=($(compgen -W "window discover register login logout recover rooms create-room join leave invite invite-code invite-codes remove online peers devices password send edit delete react listen history search receipts export chat" -- "$current")); fi ;;
+            else COMPREPLY=($(compgen -W "window discover register login logout recover rooms create-room join leave invite invite-code invite-codes remove online peers devices password send send-file get-file edit delete react listen history search receipts export chat" -- "$current")); fi ;;
         "lanchat window")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --hidden --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
@@ -94,6 +94,12 @@ _lanchat() {
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat send")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --reply-to --allow-pending --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
+            else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
+        "lanchat send-file")
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --text --reply-to --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
+            else compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); fi ;;
+        "lanchat get-file")
+            if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --out --index --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))
             else COMPREPLY=($(compgen -W "" -- "$current")); fi ;;
         "lanchat edit")
             if [[ $current == -* ]]; then COMPREPLY=($(compgen -W "-h --help --allow-pending --server --fingerprint --invite --accept-new --profile --user --password-file --timeout --json --discovery-port --no-udp --language --verbose" -- "$current"))

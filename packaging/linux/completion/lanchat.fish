@@ -6,9 +6,9 @@ function __lanchat_command
     for word in $words[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --before --code --count --days --discovery-port --display-name --email --fingerprint --for --history --invite --invite-code --language --limit --new-password-file --password-file --profile --reply-to --search --server --setup-code --timeout --user --uses
+        else if contains -- $word --before --code --count --days --discovery-port --display-name --email --fingerprint --for --history --index --invite --invite-code --language --limit --new-password-file --out --password-file --profile --reply-to --search --server --setup-code --text --timeout --user --uses
             set skip 1
-        else if contains -- "$path $word" "lanchat window" "lanchat discover" "lanchat register" "lanchat login" "lanchat logout" "lanchat recover" "lanchat rooms" "lanchat rooms archive" "lanchat rooms unarchive" "lanchat rooms delete" "lanchat create-room" "lanchat join" "lanchat leave" "lanchat invite" "lanchat invite-code" "lanchat invite-codes" "lanchat invite-codes void" "lanchat remove" "lanchat online" "lanchat peers" "lanchat devices" "lanchat devices revoke" "lanchat password" "lanchat send" "lanchat edit" "lanchat delete" "lanchat react" "lanchat listen" "lanchat history" "lanchat search" "lanchat receipts" "lanchat export" "lanchat chat"
+        else if contains -- "$path $word" "lanchat window" "lanchat discover" "lanchat register" "lanchat login" "lanchat logout" "lanchat recover" "lanchat rooms" "lanchat rooms archive" "lanchat rooms unarchive" "lanchat rooms delete" "lanchat create-room" "lanchat join" "lanchat leave" "lanchat invite" "lanchat invite-code" "lanchat invite-codes" "lanchat invite-codes void" "lanchat remove" "lanchat online" "lanchat peers" "lanchat devices" "lanchat devices revoke" "lanchat password" "lanchat send" "lanchat send-file" "lanchat get-file" "lanchat edit" "lanchat delete" "lanchat react" "lanchat listen" "lanchat history" "lanchat search" "lanchat receipts" "lanchat export" "lanchat chat"
             set path "$path $word"
         end
     end
@@ -34,6 +34,8 @@ complete -c lanchat -n '__lanchat_command "lanchat"' -a peers -d 'List who is re
 complete -c lanchat -n '__lanchat_command "lanchat"' -a devices -d 'List this account\'s devices, or shut one out.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a password -d 'Set a new password.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a send -d 'Send a message; done when the server has stored it.'
+complete -c lanchat -n '__lanchat_command "lanchat"' -a send-file -d 'Send files or folders; done when the server has stored them.'
+complete -c lanchat -n '__lanchat_command "lanchat"' -a get-file -d 'Save a file of a message; goes on where an earlier call ended.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a edit -d 'Replace the text of a message of yours.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a delete -d 'Delete a message.'
 complete -c lanchat -n '__lanchat_command "lanchat"' -a react -d 'React to a message.'
@@ -417,6 +419,39 @@ complete -c lanchat -n '__lanchat_command "lanchat send"' -l discovery-port -x -
 complete -c lanchat -n '__lanchat_command "lanchat send"' -l no-udp -d 'use the TLS connection alone'
 complete -c lanchat -n '__lanchat_command "lanchat send"' -l language -x -a 'en ru' -d 'the language of messages and help'
 complete -c lanchat -n '__lanchat_command "lanchat send"' -l verbose -d 'write details to stderr'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -F
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l text -x -d 'a text beside the files'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l reply-to -x -d 'the number of the message that this one answers'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l server -x -d 'the server\'s address; without it the server is searched'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l fingerprint -x -d 'accept exactly this server'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l invite -x -d 'connect to and accept exactly the server of this link'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l accept-new -d 'accept a new server without asking; never one whose key has changed'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l profile -r -F -d 'the folder of the profile; each person on a computer has one'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l user -x -d 'the user name'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l password-file -r -F -d 'the password is this file\'s first line; else LANCHAT_PASSWORD'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l timeout -x -d 'how long to wait, in seconds'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l discovery-port -x -d 'the port on which servers are searched'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l no-udp -d 'use the TLS connection alone'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat -n '__lanchat_command "lanchat send-file"' -l verbose -d 'write details to stderr'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -s h -l help -d 'show this help message and exit'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l out -r -F -d 'the folder to save it in, or a file that is not there yet (the current folder)'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l index -x -d 'which one of the message\'s files, counted from 0 (0)'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l server -x -d 'the server\'s address; without it the server is searched'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l fingerprint -x -d 'accept exactly this server'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l invite -x -d 'connect to and accept exactly the server of this link'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l accept-new -d 'accept a new server without asking; never one whose key has changed'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l profile -r -F -d 'the folder of the profile; each person on a computer has one'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l user -x -d 'the user name'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l password-file -r -F -d 'the password is this file\'s first line; else LANCHAT_PASSWORD'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l timeout -x -d 'how long to wait, in seconds'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l json -d 'one JSON object a line on stdout'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l discovery-port -x -d 'the port on which servers are searched'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l no-udp -d 'use the TLS connection alone'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l language -x -a 'en ru' -d 'the language of messages and help'
+complete -c lanchat -n '__lanchat_command "lanchat get-file"' -l verbose -d 'write details to stderr'
 complete -c lanchat -n '__lanchat_command "lanchat edit"' -s h -l help -d 'show this help message and exit'
 complete -c lanchat -n '__lanchat_command "lanchat edit"' -l allow-pending -d 'also succeed when the server is away: the message is kept and sent later'
 complete -c lanchat -n '__lanchat_command "lanchat edit"' -l server -x -d 'the server\'s address; without it the server is searched'

@@ -51,6 +51,8 @@ SERVER_COMMANDS: list[api.Command] = [
     api.LoadLinesCommand(ROOM, before=20, limit=200),
     api.LoadLinesFromCommand(ROOM, 1, 10),
     api.SearchCommand(ROOM, "word"),
+    api.SendFilesCommand(ROOM, (__file__,), patience=0.0),
+    api.FetchFileCommand(ROOM, 1, patience=0.0),
     api.ReceiptsCommand(ROOM, 1),
     api.ListDevicesCommand(),
     api.RevokeDeviceCommand(DEVICE),
@@ -160,6 +162,7 @@ OPERATIONS = (
     wire.ListInvites, wire.VoidInvite, wire.Status, wire.Logout, wire.ArchiveRooms, wire.DeleteRooms,
     wire.ListAccounts, wire.SetRole, wire.SetDisplayName, wire.DisableAccount, wire.DeleteAccount, wire.EndSessions,
     wire.ResetPassword, wire.ListAllRooms, wire.ListSessions, wire.ChangeRoom, wire.CreateBackup,
+    wire.OpenTransfers,
 )  # fmt: skip
 
 

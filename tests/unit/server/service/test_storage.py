@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from lanchat.i18n import set_language
+from lanchat.i18n.sizes import size_text
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.ports import StoreError
-from lanchat_server.figures_text import size_text, storage_lines, storage_warning
+from lanchat_server.figures_text import storage_lines, storage_warning
 from lanchat_server.maintenance.reserve import EVERY, MIB, DiskReserve
 from lanchat_server.service.upkeep.storage import REPEATED, StorageState, folders_of
 from lanchat_server.window.model import ServiceState, WindowModel
