@@ -262,7 +262,7 @@ class Told(Frame, frozen=True, tag=21):
     or of revoked devices, DEVICES_TOLD at a time."""
 
     statement: Statement
-    part: Annotated[int, msgspec.Meta(ge=0, lt=1 << 16)]
+    part: Annotated[int, msgspec.Meta(ge=0, le=65535)]
     members: Annotated[list[Member], msgspec.Meta(max_length=MEMBERS_TOLD)] = []
     devices: Annotated[list[Key16], msgspec.Meta(max_length=DEVICES_TOLD)] = []
 
