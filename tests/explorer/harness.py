@@ -377,6 +377,8 @@ def _make_service(harness: "ServerHarness", setting: Setting) -> _Service:
             mailer=_Mailer(),
             setup=setup,
         ),
+        # Files are outside of the model: contents change nothing that it has.
+        "transfers": SimpleNamespace(open_ticket=lambda _session, _user: wire.TransferTicket(bytes(32), 1000, 1)),
         # A backup copies the database by a connection of its own: it changes nothing.
         "work": SimpleNamespace(backups=SimpleNamespace(run=backup), to_erase=asyncio.Event()),
     }
