@@ -8,7 +8,9 @@ from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.protocol import wire
 from tests.support.fake_server import FakeServer
-from tests.unit.app.test_client import ROOM, Person, run  # noqa: F401 - a fixture
+from tests.support.scripted_client import ROOM, Person, run
+
+__all__ = ["run"]
 
 DAY_MS = 86_400_000
 FOUND = [
@@ -49,7 +51,7 @@ async def filled(server: FakeServer, anna: Person) -> None:
     await anna.call(api.LoadLinesCommand(ROOM))
 
 
-def test_operators_choose_among_hits_with_and_without_the_server(run: Any) -> None:  # noqa: F811
+def test_operators_choose_among_hits_with_and_without_the_server(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await filled(server, anna)
         for words, expected in FOUND:
@@ -62,7 +64,7 @@ def test_operators_choose_among_hits_with_and_without_the_server(run: Any) -> No
     run(scenario)
 
 
-def test_further_pages_are_asked_for_until_enough_is_chosen(run: Any) -> None:  # noqa: F811
+def test_further_pages_are_asked_for_until_enough_is_chosen(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         await anna.say("red boat")
@@ -85,7 +87,7 @@ async def filled_answers(server: FakeServer) -> None:
     server.answers[wire.Search] = found
 
 
-def test_operators_that_name_nobody_are_refused(run: Any) -> None:  # noqa: F811
+def test_operators_that_name_nobody_are_refused(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
         for words in ("red from:nobody", "red in:nowhere"):
