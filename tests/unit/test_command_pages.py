@@ -91,7 +91,7 @@ def test_option_takes_a_value_in_all_commands_or_in_none(program: Any) -> None:
 
 
 CASES = [
-    ("lanchat", "se", {"send", "search"}),
+    ("lanchat", "se", {"send", "send-file", "search"}),
     ("lanchat", "--server office rooms un", {"unarchive"}),
     ("lanchat", "--user send --lang", {"--language"}),
     ("lanchat", "--language ", {"en", "ru"}),

@@ -20,8 +20,8 @@ from lanchat.protocol.log.messages import Kind
 from lanchat.protocol.problems import Problem
 from tests.support.fake_log import key_of
 from tests.support.fake_server import FakeServer
+from tests.support.scripted_client import ROOM, Person
 from tests.support.waiting import patient
-from tests.unit.app.test_client import ROOM, Person
 
 OCTETS = os.urandom(3 * CHUNK_OCTETS) + b"the end"
 PATIENCE = 60.0

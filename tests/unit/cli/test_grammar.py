@@ -14,7 +14,7 @@ from lanchat_server.cli import main as server_cli
 CLIENT_COMMANDS = (
     *("discover", "register", "login", "logout", "recover", "rooms", "create-room", "join", "leave", "invite"),
     *("remove", "online", "peers", "devices", "password", "send", "edit", "delete", "react", "listen", "history"),
-    *("search", "window"),
+    *("search", "window", "send-file", "get-file"),
     *("receipts", "export", "chat", "invite-code", "invite-codes"),
 )
 SERVER_COMMANDS = ["run", "init-db", "users", "rooms", "status", "backup", "restore", "window", "stop"]
