@@ -32,7 +32,6 @@ class Code(enum.IntEnum):
     LIMIT_REACHED = 23
     ARCHIVED = 24
     FILE_TOO_LARGE = 25
-    FILE_REJECTED = 26
 
     NOT_A_MEMBER = 100
     BAD_SIGNATURE = 101
@@ -48,7 +47,6 @@ class Code(enum.IntEnum):
     ROOM_DELETED = 111
     BAD_HEADER = 112
     AUTHOR_REVOKED = 113
-    FILE_KIND = 114
 
     DISK_FULL = 200
     LOG_FULL = 201

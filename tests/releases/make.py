@@ -14,18 +14,21 @@ from sqlalchemy import Table, select
 from sqlalchemy.engine import Connection
 
 from lanchat.protocol.codec import encode
+from lanchat.protocol.log.files import encode_file_body
 from lanchat.protocol.log.messages import Header, Kind, Message, MessageKey
 from lanchat.protocol.wire import Cursor
 from lanchat_server.core.limits.allowance import AllowanceKind, by_user
-from lanchat_server.core.model import QuarantinedMessage, RecoveryRow, Rejection, RoomKeyRow
+from lanchat_server.core.model import ContentsRow, QuarantinedMessage, RecoveryRow, Rejection, RoomKeyRow
 from lanchat_server.store import SqlStore, dump
 from lanchat_server.store.connection.literals import literal
 from lanchat_server.store.tables import schema
 from tests.support.mariadb import MariaDB
 from tests.support.stores import Database, Log, added, device, member, octets, room
+from tests.vectors.files import contents, manifest_of
 
 FOLDER = Path(__file__).parent
 ROOM = 2**63 - 1
+FILE = manifest_of(contents(5))
 # All but those of which each start writes something, or that are made from others.
 TABLES: tuple[Table, ...] = (schema.log, *dump.TABLES, schema.used)
 
@@ -42,12 +45,14 @@ def fill(store: SqlStore) -> None:
         tx.add_invite(octets("invite", 32), 3, 2**62, people[0].id)
         tx.set_room_key(RoomKeyRow(ROOM, 4, octets("key", 32), 9))
         tx.set_allowances({by_user(AllowanceKind.ROOMS, people[0].id): 123_456})
+        tx.keep_contents(ContentsRow(FILE.root, FILE.size, FILE.sha256, 7), people[0].id, 8)
         tx.quarantine([_quarantined(people[0].id)])
         tx.reject([Rejection(MessageKey(ROOM, octets("r", 16), 2**63 - 1, n), 101, 5) for n in (1, 2)])
     for log in (Log(store), Log(store, ROOM)):
         log.say(*(f"message {i} ' \\ 😀 \u2028" for i in range(20)))
         log.say("changed apple", kind=Kind.EDIT, ref=1)
         log.say("", kind=Kind.DELETE, ref=2)
+        log.say(encode_file_body("a file", [FILE]), kind=Kind.FILE)
 
 
 def _quarantined(author: int) -> QuarantinedMessage:

@@ -8,11 +8,12 @@ import pytest
 from lanchat_server.service.net.acceptor import WAITING_MAX
 from lanchat_server.service.net.descriptors import RESERVE
 from lanchat_server.service.net.local_port import ADMITTED_MAX, PLACES_MAX
+from lanchat_server.service.transfers.limits import CONNECTIONS_MAX
 from tests.support.waiting import patient
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such limit")
 
-OTHERS = WAITING_MAX + 2 * 64 + 2 * (PLACES_MAX + ADMITTED_MAX) + RESERVE
+OTHERS = WAITING_MAX + 2 * 64 + 2 * CONNECTIONS_MAX + 2 * (PLACES_MAX + ADMITTED_MAX) + RESERVE
 PROGRAM = """
 import resource, sys
 from lanchat_server.service.net.descriptors import sessions_that_fit
