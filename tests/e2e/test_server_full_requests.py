@@ -22,7 +22,7 @@ from lanchat.protocol.log.peers import PeerBody, sign_peer
 from lanchat.protocol.log.records import Head
 from lanchat_server.config import ServerConfig
 from lanchat_server.core.accounts.accounts import DEVICES_PER_USER, ROOMS_PER_USER
-from lanchat_server.core.sequencing.quarantine import MESSAGES_MAX as QUARANTINED
+from lanchat_server.core.config import CoreConfig
 from lanchat_server.store.tables import schema
 from tests.support.procs import ROOT, ServerProcess, plain_environment
 from tests.support.raw import RawClient
@@ -30,6 +30,7 @@ from tests.support.stores import Database, Log, octets
 from tests.support.waiting import patient
 
 LIMITS = ServerConfig("x", Path("x"))
+QUARANTINED = CoreConfig().quarantine_max
 ROOMS = LIMITS.rooms_total
 # With `general`, a direct room and one that is joined on the way.
 JOINED = ROOMS_PER_USER - 4

@@ -60,6 +60,7 @@ def service() -> Any:
         writer=writer,
         notices=EventNotifier(rig.core, rig.directory, rig.sequencer, rig.statements, lambda: 0.0),
         room_keys=Keys(writer),
+        now=lambda: 0.0,
         wall_ms=lambda: 1000,
         entropy=SYSTEM_ENTROPY,
     )
