@@ -22,6 +22,7 @@ from lanchat.protocol.text.cleaning import (
     check_surrogates,
     clean_line,
     clean_text,
+    tidy_path,
 )
 from lanchat.protocol.text.identity import tidy_address, tidy_fingerprint
 from lanchat.protocol.text.reactions import BACK, normal_reaction
@@ -51,6 +52,10 @@ def _text(text: str) -> str:
 def _words(text: str) -> str:
     check_surrogates(text)
     return clean_line(text)
+
+
+def _paths(paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(tidy_path, paths))
 
 
 def _reaction(text: str) -> str:
@@ -99,7 +104,7 @@ def _password(password: str) -> str:
 _new_display_name = _new(names.clean_display_name, _name, Problem.BAD_DISPLAY_NAME)
 _new_email = _new(names.clean_email, _plain, Problem.BAD_EMAIL, Code.EMAIL_INVALID)
 
-_FIELDS: dict[type, dict[str, Cleaner]] = {
+_FIELDS: dict[type, dict[str, Callable[[Any], Any]]] = {
     api.ConnectCommand: {"address": tidy_address, "invite": tidy_address, "fingerprint": tidy_fingerprint},
     api.AcceptIdentityCommand: {"fingerprint": tidy_fingerprint},
     api.StartAnewCommand: {"fingerprint": tidy_fingerprint},
@@ -120,7 +125,8 @@ _FIELDS: dict[type, dict[str, Cleaner]] = {
     api.InviteUserCommand: {"user": _plain},
     api.RemoveUserCommand: {"user": _plain},
     api.SendCommand: {"text": _text},
-    api.SendFilesCommand: {"text": _text},
+    api.SendFilesCommand: {"text": _text, "paths": _paths},
+    api.FetchFileCommand: {"out": tidy_path},
     api.EditCommand: {"text": _text},
     api.ReactCommand: {"emoji": _reaction},
     api.SearchCommand: {"words": _words},
