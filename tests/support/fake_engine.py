@@ -5,6 +5,7 @@ in the conversation itself: a text that begins with `!` is an order to the fake,
 
     !say bob Hello            bob says Hello in this room
     !tell 3 bob Hello         bob says Hello in room 3
+    !file bob plan.pdf        bob sends this file
     !hold / !release          nothing is stored any more / everything is
     !carry bob Hello          bob's message comes without the server: it is not stored
     !handin / !withdraw       all of these are stored / the last one never will be
@@ -464,6 +465,8 @@ class FakeEngine:
             case "tell":
                 name, _blank, text = rest[1].partition(" ")
                 self.say(int(rest[0]), name, text)
+            case "file":
+                self.say(room, rest[0], "", (api.FileView(rest[1], 3 << 20, "00" * 32, "application/pdf"),))
             case "hold" | "full":
                 self._held, self._full = [], name == "full"
             case "release":
@@ -500,11 +503,11 @@ class FakeEngine:
         self._carried.append(self.world.line(room, author, text, None, time.time()))
         self.emit(api.LineAdded(self._carried[-1], True))
 
-    def say(self, room: int, name: str, text: str) -> None:
+    def say(self, room: int, name: str, text: str, files: tuple[api.FileView, ...] = ()) -> None:
         """Somebody else says something."""
         author = next(person.user_id for person in self.world.people.values() if person.name == name)
-        line = self.world.store(self.world.line(room, author, text, None, time.time()))
-        self.emit(api.LineAdded(line, True))
+        said = replace(self.world.line(room, author, text, None, time.time()), files=files)
+        self.emit(api.LineAdded(self.world.store(said), True))
         self.emit(api.RoomUpdated(self.world.renewed(room)))
 
     def _all_read(self, room: int) -> None:
@@ -540,6 +543,9 @@ class FakeEngine:
 
     def _do_SetActivity(self, command: api.SetActivityCommand) -> None:
         return None
+
+    def _do_FetchFile(self, command: api.FetchFileCommand) -> api.FetchedFile:
+        return api.FetchedFile(command.out, 3 << 20, "00" * 32, 3 << 20)
 
     def _do_Receipts(self, command: api.ReceiptsCommand) -> list[MemberReceipt]:
         return [

@@ -108,6 +108,18 @@ def test_message_menu_replies_reacts_and_deletes(window: UiWindow) -> None:
     window.see("This message was deleted", "item")
 
 
+def test_file_is_shown_and_its_menu_saves_it(window: UiWindow, display: str) -> None:
+    window.send("!file bob plan.pdf")
+    window.see("plan.pdf, 3.0 MiB", "item")
+    window.click("plan.pdf, 3.0 MiB", "item", button=3)
+    window.choose("Save plan.pdf as…")
+    xvfb.xdotool(display, "search", "--sync", "--onlyvisible", "--name", "Save the file as", "windowfocus", "--sync")
+    xvfb.xdotool(display, "key", "Return")
+    saved = window.wait_command("FetchFile")
+    assert (saved["index"], saved["out"].endswith("plan.pdf")) == ("0", True)
+    window.see("Saved as")
+
+
 def test_receipts_dialog_lists_members(window: UiWindow) -> None:
     window.send("Who has this?")
     window.click("Who has this?", "item", button=3)

@@ -16,6 +16,7 @@ FILES = {
     "lanchat_server/config.py": (460, "every setting once: its field, its key, its reader"),
     "lanchat/cli/options.py": (485, "the grammar of every command, once"),
     "lanchat/ui/assembly.py": (435, "what the window is put together from"),
+    "lanchat/ui/model/chat.py": (405, "what a person does in conversations, a method each"),
     "lanchat/ui/model/entry.py": (440, "the steps from an empty window to a log-in"),
     "lanchat/protocol/wire/frames.py": (860, "every frame of a session once, in the order of PROTOCOL.md"),
     "lanchat/core/core.py": (900, "the core's face: each frame and call goes to the part that it is about"),
@@ -59,7 +60,7 @@ FUNCTIONS = {
     "lanchat/app/client_state.py::_make_member": (42, "what an account's core, session and dialer are made of"),
     "lanchat/app/account_session.py::_handle_event": (42, "a case for each event of the core"),
     "lanchat/core/rooms/room_set.py::__init__": (42, "says what each of the sets is for"),
-    "lanchat/ui/menus/menus.py::message_menu": (48, "a menu as data, an entry in a line or two"),
+    "lanchat/ui/menus/menus.py::message_menu": (49, "a menu as data, an entry in a line or two"),
     "lanchat_server/core/accounts/accounts.py::update_user": (47, "each column of an account once"),
     "lanchat_server/service/service.py::_make_context": (41, "each part that requests may use, once"),
     "lanchat_server/service/lifecycle/server.py::_run": (

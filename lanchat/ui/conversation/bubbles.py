@@ -31,6 +31,7 @@ from lanchat.ui.kit.canvas.text_line import text_line
 from lanchat.ui.kit.canvas.wrap import wrap
 from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
+from lanchat.ui.model.files import shown_text
 from lanchat.wording.problems import details_text
 
 COLUMN = 920  # a conversation wider than this is centred: the eye does not find the next line in a wider one
@@ -137,7 +138,7 @@ def _quotation(sheet: Sheet, line: Line) -> None:
 def _text(sheet: Sheet, message: MessageEntry) -> None:
     kit = sheet.kit
     if not message.line.deleted:
-        body(sheet, message.line.text, unfolded=message.unfolded)
+        body(sheet, shown_text(message.line), unfolded=message.unfolded)
         return
     text = _("This message was deleted")
     sheet.ops.append(TextSpan(0, sheet.y, text, Font.ITALIC, sheet.skin.muted))

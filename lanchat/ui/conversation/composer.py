@@ -18,6 +18,7 @@ from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
+from lanchat.ui.model.files import shown_text
 
 ROWS_MAX = 8
 PARTS_MAX = 20  # of a text that is too long for one message
@@ -260,6 +261,6 @@ class Composer:
         name = glyphs.one_line(words.author(line), 60)
         title = _("Edit your message") if draft.editing else _("Reply to {name}").format(name=name)
         self._banner_title.configure(text=title)
-        text = _("This message was deleted") if line.deleted else glyphs.inline(glyphs.preview(line.text, 90))
+        text = _("This message was deleted") if line.deleted else glyphs.inline(glyphs.preview(shown_text(line), 90))
         self._banner_text.configure(text=text)
         self._banner.pack(fill="x", side="top", pady=(0, self._tools.px(6)))

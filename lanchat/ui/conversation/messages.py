@@ -10,6 +10,7 @@ from lanchat.protocol.codes import RoomKind
 from lanchat.ui import dialogs
 from lanchat.ui.conversation.composer import Composer
 from lanchat.ui.conversation.pane import Pane
+from lanchat.ui.dialogs.files import save_file
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import Font, HitArea, HitAreaKind
 from lanchat.ui.kit.elided import ElidedLabel
@@ -24,6 +25,7 @@ from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ScrollTarget
 from lanchat.ui.model.entries import MessageEntry, shown_time
+from lanchat.ui.model.files import shown_text
 from lanchat.ui.model.parts import WindowPart
 
 _NOTICE_MS = 8000
@@ -243,6 +245,7 @@ class MessagesView:
             lambda emoji: self._chat.react(message.line, emoji),
             archived=model.archived,
             choose=lambda: self.composer.choose_emoji(lambda emoji: self._chat.react(message.line, emoji)),
+            save=lambda index: save_file(self._tools, self._chat, message.line, index),
         )
         if entries:
             popup(self._tools, entries, x, y)
@@ -257,7 +260,7 @@ class MessagesView:
                 self._chat.edit(line)
                 self.composer.focus()
             case MessageAction.COPY:
-                self._copy(line.text)
+                self._copy(shown_text(line))
             case MessageAction.COPY_SELECTION:
                 self._copy(self.pane.selection.copied())
             case MessageAction.DELETE:

@@ -11,6 +11,7 @@ from lanchat.protocol.text.markup import visible
 from lanchat.ui.conversation.scene import Placed, Position, Scene
 from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
+from lanchat.ui.model.files import shown_text
 
 
 class End(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ class Selection:
     @staticmethod
     def _text(placed: Placed) -> str:
         entry = placed.entry
-        return entry.line.text if isinstance(entry, MessageEntry) and not entry.line.deleted else ""
+        return shown_text(entry.line) if isinstance(entry, MessageEntry) and not entry.line.deleted else ""
 
     def spans(self) -> list[tuple[Placed, int, int]]:
         """The selected characters of each message, from top to bottom; empty when nothing is selected."""

@@ -11,6 +11,7 @@ from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model.chat import Chat
+from lanchat.ui.model.files import shown_text
 
 _AGAIN_MS = 1500
 
@@ -30,7 +31,7 @@ class ReceiptsDialog(Dialog):
         """The beginning of the message, and the list, which is read again 1.5 s after each answer, also a failure."""
         tools, px = self.tools, self.tools.px
         self.text(_("Who has received and read it"), ControlStyle.TITLE)
-        self.text(f"“{glyphs.inline(glyphs.preview(self._line.text, 90))}”", ControlStyle.MUTED)
+        self.text(f"“{glyphs.inline(glyphs.preview(shown_text(self._line), 90))}”", ControlStyle.MUTED)
         self._list = RowList(self.body, tools.kit, tools.images, tools.palette.sidebar)
         self._list.canvas.configure(width=px(WIDTH), height=px(300))
         self._list.frame.pack(fill="both", expand=True)

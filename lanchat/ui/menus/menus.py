@@ -81,9 +81,11 @@ def message_menu(
     *,
     archived: bool = False,
     choose: Callable[[], None] | None = None,
+    save: Callable[[int], object] | None = None,
 ) -> list[Entry]:
     """The menu of one message. `may_delete`: also when somebody else wrote it. `selected`: some text is selected.
-    `archived`: nothing in its room can be changed. `choose` opens the choice of all emoji for a reaction."""
+    `archived`: nothing in its room can be changed. `choose` opens the choice of all emoji for a reaction, `save`
+    that of a place for file number so-and-so."""
     stored = line.seq is not None and not line.deleted and not archived
     entries: list[Entry] = []
     if selected:
@@ -92,6 +94,7 @@ def message_menu(
         )
     if not line.deleted:
         entries.append(MenuItem(_("Copy message"), lambda: do(MessageAction.COPY), icon="copy"))
+    entries += _files(line, save)
     if stored:
         entries.insert(0, MenuItem(_("Reply"), lambda: do(MessageAction.REPLY), icon="reply"))
         entries.insert(1, Submenu(_("React"), _reactions(line, me, react, choose), icon="emoji-smile"))
@@ -124,6 +127,16 @@ def message_menu(
 
 def _author_name(line: Line) -> str:
     return line.display_name or line.author_name
+
+
+def _files(line: Line, save: Callable[[int], object] | None) -> list[Entry]:
+    """An entry for each file of a stored message."""
+    if save is None or line.seq is None or line.deleted:
+        return []
+    return [
+        MenuItem(_("Save {name} as…").format(name=file.name), lambda index=index: save(index), icon="download")  # type: ignore[misc]
+        for index, file in enumerate(line.files)
+    ]
 
 
 def _reactions(line: Line, me: int, react: Callable[[str], None], choose: Callable[[], None] | None) -> list[Entry]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from lanchat.app import api
 from lanchat.app.api import UNREAD_MAX, CommandError, Line, LinkState, Person, RoomView
 from lanchat.i18n import _
+from lanchat.i18n.sizes import size_text
 from lanchat.protocol.limits import BODY_CHARACTERS_MAX, BODY_OCTETS_MAX
 from lanchat.protocol.text.cleaning import clean_text
 from lanchat.protocol.text.reactions import normal_reaction
@@ -352,6 +353,14 @@ class Chat:
     def tell(self, text: str) -> None:
         """Says something in passing."""
         self._changed(self.model.notice(text))
+
+    def save_file(self, line: Line, index: int, path: str) -> None:
+        """Saves file number `index` of a stored message; where it is, or an error, is told in passing."""
+
+        def saved(file: api.FetchedFile) -> None:
+            self.tell(_("Saved as {file}, {size}").format(file=file.path, size=size_text(file.size)))
+
+        self.ask(api.FetchFileCommand(line.room, line.seq or 0, index, path), saved)
 
     def open_direct(self, user: str) -> None:
         """Opens the direct conversation with somebody, making it when it is not there."""
