@@ -34,14 +34,15 @@ NAMES = _words(
     LAN Chat Server Windows Linux Python SQLite MySQL MariaDB Galera PyNaCl systemd Tk Wi-Fi VPN Markdown Emoji TCP
     UDP TLS DNS URL SQL CSV TOML JSON Lines jsonl ndjson json UTC UTF-8 UTF-16 Windows-1251 cp1251 utf8mb4 MD5 HEX
     ID SMTP QR zeroconf Prometheus prometheus-client pip install python3-tk chmod o-w ulimit LANCHAT PASSWORD NEW
-    DATABASE Enter Esc Ctrl Shift Alt Tab Home End keys general true false member moderator administrator stdout
+    DATABASE Enter Esc Ctrl Shift Alt Tab Home End F3 keys general true false member moderator administrator stdout
     stderr html who reply edit delete react quit help csv sql archive unarchive void revoke cluster Slack Zulip
     Mattermost BeeBEEP server tada example org chat HH MM backups
     """
 )
-# What stands for itself: placeholders, code, options, addresses, commands.
+# What stands for itself: placeholders, code, options, addresses, commands, filters of the search.
 _VERBATIM = re.compile(
     r"\{[^}]*\}|%\(\w+\)[sdr]|%[-+.0-9]*[sdrf]|`[^`]*`|--[a-z-]+(?:[ =][a-z|]+)?|@?[a-z]+://\S*|"
+    r"\b(?:from|in|after|before):|"
     r"#[0-9a-f]{6}|\blanchat(?:-server)?(?: [a-z][a-z-]*)*|/[a-z]+\b|\S+@\S+|\S+\.(?:toml|json|example)\S*"
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9'-]*[A-Za-z0-9]")

@@ -134,7 +134,7 @@ def _files(line: Line, save: Callable[[int], object] | None) -> list[Entry]:
     if save is None or line.seq is None or line.deleted:
         return []
     return [
-        MenuItem(_("Save {name} as…").format(name=file.name), lambda index=index: save(index), icon="download")  # type: ignore[misc]
+        MenuItem(_("Save {file} as…").format(file=file.name), lambda index=index: save(index), icon="download")  # type: ignore[misc]
         for index, file in enumerate(line.files)
     ]
 
