@@ -28,7 +28,7 @@ print(sessions_that_fit(wanted, 64), *resource.getrlimit(resource.RLIMIT_NOFILE)
     [
         (256, 4096, 1000, OTHERS + 1000),
         (3000, 4096, 1000, 3000),
-        (1024, 1024, 1024 - OTHERS, 1024),
+        (1200, 1200, 1200 - OTHERS, 1200),
         (1024, 1500, 1500 - OTHERS, 1500),
         (256, 256, 8, 256),
     ],
