@@ -281,6 +281,11 @@ class Process:
         except ProcessDied:
             self._die()
 
+    def finish_turn(self) -> None:
+        """Hear what the core has to say of what it was told before; what it sends waits."""
+        for event in self.core.take_events() if self.alive else []:
+            self._handle(event)
+
     def _die(self) -> None:
         """In the middle of a write to its store; somebody starts it again."""
         self.world.counters["torn write"] += 1

@@ -110,6 +110,9 @@ class Restore:
         world.may_fork = True
         for server in list(world.servers):
             server.crash()
+        # An answer that came just before is of the log as it was.
+        for process in [process for profile in world.profiles for process in profile.processes]:
+            process.finish_turn()
         backup.incarnation = world.database.incarnation
         if not self._by_hand:
             backup.log = LogState(LOG_ID, backup.log.epoch + 1)
