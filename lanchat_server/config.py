@@ -24,6 +24,7 @@ from msgspec import Meta
 from lanchat.i18n import _
 from lanchat.i18n.input_rules import not_text
 from lanchat.i18n.os_errors import os_error_text
+from lanchat.platform.disk.named import named_path
 from lanchat.protocol.codes import Registration
 from lanchat.protocol.datagram.beacon import DEFAULT_NAME, DISCOVERY_PORT
 from lanchat.protocol.errors import ProtocolError
@@ -172,7 +173,7 @@ def _word(value: str) -> str:
 
 
 def _path(value: str) -> Path:
-    value = tidy_path(value)
+    value = named_path(value)
     if not value:
         raise ValueError(_expected(Path))
     return Path(value).expanduser()

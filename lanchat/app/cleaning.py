@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from lanchat.app import api
 from lanchat.app.api import CommandError, ErrorKind
+from lanchat.platform.disk.named import named_path
 from lanchat.protocol.codes import Code
 from lanchat.protocol.errors import ProtocolError
 from lanchat.protocol.problems import Problem
@@ -22,7 +23,6 @@ from lanchat.protocol.text.cleaning import (
     check_surrogates,
     clean_line,
     clean_text,
-    tidy_path,
 )
 from lanchat.protocol.text.identity import tidy_address, tidy_fingerprint
 from lanchat.protocol.text.reactions import BACK, normal_reaction
@@ -55,7 +55,7 @@ def _words(text: str) -> str:
 
 
 def _paths(paths: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(tidy_path, paths))
+    return tuple(map(named_path, paths))
 
 
 def _reaction(text: str) -> str:
@@ -126,7 +126,7 @@ _FIELDS: dict[type, dict[str, Callable[[Any], Any]]] = {
     api.RemoveUserCommand: {"user": _plain},
     api.SendCommand: {"text": _text},
     api.SendFilesCommand: {"text": _text, "paths": _paths},
-    api.FetchFileCommand: {"out": tidy_path},
+    api.FetchFileCommand: {"out": named_path},
     api.EditCommand: {"text": _text},
     api.ReactCommand: {"emoji": _reaction},
     api.SearchCommand: {"words": _words},

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lanchat.i18n import LANGUAGES, _
+from lanchat.platform.disk.named import named_path
 from lanchat.protocol.errors import ProtocolError
-from lanchat.protocol.text.cleaning import tidy_path
 from lanchat.protocol.text.identity import (
     clean_fingerprint,
     is_invite,
@@ -78,10 +78,10 @@ def _common(parser: argparse.ArgumentParser) -> None:
     invite = _checked(tidy_address, parse_invite_untrusted, N_("{value} is not an invite link lanchat://…"))
     add("--invite", _("connect to and accept exactly the server of this link"), metavar="LINK", type=invite)
     add("--accept-new", _("accept a new server without asking; never one whose key has changed"), action="store_true")
-    add("--profile", _("the folder of the profile; each person on a computer has one"), metavar="DIR", type=tidy_path)
+    add("--profile", _("the folder of the profile; each person on a computer has one"), metavar="DIR", type=named_path)
     add("--user", _("the user name"), metavar="NAME")
     text = _("the password is this file's first line; else LANCHAT_PASSWORD")
-    add("--password-file", text, metavar="FILE", type=tidy_path)
+    add("--password-file", text, metavar="FILE", type=named_path)
     add("--timeout", _("how long to wait, in seconds"), metavar="S", type=seconds)
     add("--json", _("one JSON object a line on stdout"), action="store_true")
     port = whole_number(1, 65535)
@@ -132,7 +132,7 @@ def _recover(parser: argparse.ArgumentParser) -> None:
 
 def _password(parser: argparse.ArgumentParser) -> None:
     help = _("the new password is this file's first line; else LANCHAT_NEW_PASSWORD")
-    parser.add_argument("--new-password-file", metavar="FILE", type=tidy_path, help=help)
+    parser.add_argument("--new-password-file", metavar="FILE", type=named_path, help=help)
     help = _("shut out all other devices of the account, too")
     parser.add_argument("--revoke-devices", action="store_true", help=help)
 
@@ -193,7 +193,7 @@ def _send(parser: argparse.ArgumentParser) -> None:
 def _send_file(parser: argparse.ArgumentParser) -> None:
     _room(parser)
     help = _("files and folders, a folder as one archive; - is standard input; after -- a name may begin with a hyphen")
-    parser.add_argument("files", metavar="FILE", nargs="+", type=tidy_path, help=help)
+    parser.add_argument("files", metavar="FILE", nargs="+", type=named_path, help=help)
     parser.add_argument("--text", metavar="TEXT", default="", help=_("a text beside the files"))
     help = _("the number of the message that this one answers")
     parser.add_argument("--reply-to", metavar="SEQ", type=_sequence, default=0, help=help)
@@ -202,7 +202,7 @@ def _send_file(parser: argparse.ArgumentParser) -> None:
 def _get_file(parser: argparse.ArgumentParser) -> None:
     _room_and_number(parser)
     help = _("the folder to save it in, or a file that is not there yet (the current folder)")
-    parser.add_argument("--out", metavar="FILE", type=tidy_path, default="", help=help)
+    parser.add_argument("--out", metavar="FILE", type=named_path, default="", help=help)
     help = _("which one of the message's files, counted from 0 (0)")
     parser.add_argument("--index", metavar="N", type=whole_number(0, 1000), default=0, help=help)
 
@@ -260,7 +260,7 @@ def _search(parser: argparse.ArgumentParser) -> None:
 def _export(parser: argparse.ArgumentParser) -> None:
     _room(parser)
     help = _("JSON Lines for .jsonl, .ndjson and .json, a web page for .html, else text")
-    parser.add_argument("file", metavar="FILE", type=tidy_path, help=help)
+    parser.add_argument("file", metavar="FILE", type=named_path, help=help)
 
 
 def _window(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, NoReturn
 from lanchat import i18n
 from lanchat.about.version import version_line
 from lanchat.i18n import _
-from lanchat.protocol.text.cleaning import tidy_path, without_unseen
+from lanchat.platform.disk.named import named_path
+from lanchat.protocol.text.cleaning import without_unseen
 from lanchat.terminal.exits import USAGE
 from lanchat.terminal.output import OutputWriter
 
@@ -290,7 +291,7 @@ def seconds(text: str) -> float:
 
 def file_path(text: str) -> Path:
     """The path of a file or folder."""
-    return Path(tidy_path(text))
+    return Path(named_path(text))
 
 
 def whole_number(low: int, high: int = 2**63 - 1) -> Callable[[str], int]:

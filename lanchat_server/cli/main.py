@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lanchat.i18n import LANGUAGES, _, set_language
 from lanchat.i18n.os_errors import os_error_text
+from lanchat.platform.disk.named import named_path
 from lanchat.platform.programs.interrupts import STOP_SIGNALS
-from lanchat.protocol.text.cleaning import tidy_path
 from lanchat.protocol.text.identity import tidy_address
 from lanchat.terminal.arguments import (
     N_,
@@ -164,7 +164,7 @@ def _users(parser: Parser) -> None:
     adding.add_argument("--email", default="", metavar="ADDR", help=_("for a forgotten password"))
     adding.add_argument("--display-name", default="", metavar="NAME", help=_("the display name"))
     text = _("the password is this file's first line; else LANCHAT_PASSWORD, else asked")
-    adding.add_argument("--password-file", metavar="FILE", type=tidy_path, help=text)
+    adding.add_argument("--password-file", metavar="FILE", type=named_path, help=text)
     add("disable", _("shut an account out at once"), "USER", f"{PROGRAM} users disable anna")
     add("enable", _("let a disabled account in again"), "USER", f"{PROGRAM} users enable anna")
     role = add("set-role", _("change what an account may do"), "USER ROLE", f"{PROGRAM} users set-role anna moderator")

@@ -64,13 +64,17 @@ def place_of(out: str, name: str) -> Place:
 
 def saved_already(place: Place, content: Content) -> Path | None:
     """The file that has this content under one of the names of the place, when there is one. Raises FileRefused when
-    the one name that may be used is another file's."""
+    each name that may be used is another file's, before anything is fetched."""
     for path in _names(place):
         if not os.path.lexists(path):
             return None
         if _holds(path, content):
             return path
-    return None
+    raise _taken(place)
+
+
+def _taken(place: Place) -> FileRefused:
+    return FileRefused(errno.EEXIST, Problem.ALREADY_THERE, str(place.folder / place.name))
 
 
 class SavedFile:
@@ -182,7 +186,7 @@ class SavedFile:
             with contextlib.suppress(FileExistsError):
                 _name_without_replacing(self._partial, path)
                 return path
-        raise FileRefused(errno.EEXIST, Problem.ALREADY_THERE, str(self._place.folder / self._place.name))
+        raise _taken(self._place)
 
 
 def _names(place: Place) -> Iterator[Path]:

@@ -139,6 +139,14 @@ def test_same_content_is_found_again(tmp_path: Path) -> None:
     assert saved_already(place(tmp_path), CONTENT) is None
 
 
+def test_taken_name_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    with pytest.raises(FileRefused) as caught:
+        saved_already(place_of(str(tmp_path / "mine.txt"), "report.pdf"), CONTENT)
+    assert caught.value.problem is Problem.ALREADY_THERE
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
 def test_two_at_once(tmp_path: Path) -> None:
     first = SavedFile(place(tmp_path), CONTENT)
     with pytest.raises(FileRefused) as caught:
