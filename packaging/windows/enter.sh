@@ -43,6 +43,8 @@ run() {
 }
 
 if [ -n "${BOX_SCREEN:-}" ]; then
+    # What a kept state's last session has left: no X server starts beside it, and without a screen services end early.
+    rm -f "$state/root/tmp/.X99-lock" "$state/root/tmp/.X11-unix/X99"
     run Xvfb :99 -screen 0 "${BOX_SCREEN}x24" -nolisten tcp >/dev/null 2>&1 &
     while [ ! -e "$state/root/tmp/.X11-unix/X99" ]; do sleep 0.1; done
 fi

@@ -134,7 +134,8 @@ class Trial:
         service = self.server.shell(
             f"server='{PROGRAMS}\\server\\lanchat-server.exe'; wine \"$server\" service start;"
             f" wine \"$server\" users add anna --data-dir '{DATA}' --password-file '{WORD_FILE}';"
-            ' echo READY; read line; wine "$server" service stop; echo STOPPED'
+            # Without a program Wine ends its services, too: one waits for the line.
+            ' echo READY; wine cmd /c set /p line=; wine "$server" service stop; echo STOPPED'
         )
         try:
             return self._chat(service)
@@ -185,10 +186,10 @@ class Trial:
 
     def update(self) -> str:
         """The same setup over what is there: keys stay."""
-        keys = "type 'C:\\ProgramData\\LAN Chat Server\\keys\\identity.crt'"
-        before = self.server.run("cmd", "/c", keys.replace("'", '"'))
+        keys = ("cmd", "/c", "type", DATA + r"\keys\identity.crt")  # quoted by Wine
+        before = self.server.run(*keys)
         self.server.run(self.setup, *SILENT, "/ALLUSERS")
-        if self.server.run("cmd", "/c", keys.replace("'", '"')) != before or "BEGIN" not in before:
+        if self.server.run(*keys) != before or "BEGIN" not in before:
             raise Failed("the keys are others")
         return "the server's key is the same"
 
@@ -212,13 +213,16 @@ class Trial:
                 f" import -window root /src/dist/windows/wizard-{language}.png"
             )
             self.client.shell(script).communicate(timeout=LIMIT)
-        return ", ".join(sorted(file.name for file in self.out.glob("*.png")))
+        taken = sorted(file.name for file in self.out.glob("*.png"))
+        if missing := {"window.png", "wizard-en.png", "wizard-ru.png"} - set(taken):
+            raise Failed(f"not taken: {', '.join(sorted(missing))}")
+        return ", ".join(taken)
 
     def uninstall(self) -> str:
         self.server.run(PROGRAMS + r"\unins000.exe", *SILENT)
         time.sleep(1)
-        rest = self.server.run("cmd", "/c", f'dir /b "{PROGRAMS}"', code=None)
-        kept = self.server.run("cmd", "/c", r'dir /b "C:\ProgramData\LAN Chat Server"')
+        rest = self.server.run("cmd", "/c", "dir", "/b", PROGRAMS, code=None)
+        kept = self.server.run("cmd", "/c", "dir", "/b", DATA)
         if "server" in rest.split() or "keys" not in kept:
             raise Failed(f"left: {rest!r}; data: {kept!r}")
         return "programs removed, data kept"
@@ -228,6 +232,8 @@ def use_all(setup: Path, cache: Path, out: Path) -> list[Row]:
     """All steps; a row each."""
     (out / "password.txt").write_text(PASSWORD + "\n", encoding="utf-8")
     shutil.rmtree(out / "linux", ignore_errors=True)
+    for old in out.glob("*.png"):
+        old.unlink()
     trial = Trial(setup, cache, out)
     with network("lcserver", "lcclient", "lclinux"):
         trial.step("silent setup for all, with server and service", trial.install_server)

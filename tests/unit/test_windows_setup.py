@@ -2,8 +2,13 @@
 what must not happen by itself stands in one place."""
 
 import re
+import runpy
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -177,3 +182,35 @@ def test_programs_of_windows_are_started_from_its_own_folder() -> None:
     started = [entry["Filename"] for name in ("Run", "UninstallRun") for entry in entries(name)]
     started += re.findall(r"ExpandConstant\('([^']*\.exe)'\)", CODE)
     assert all(name.startswith(("{sys}\\", "{app}\\")) for name in started), started
+
+
+# --- The trial under Wine ---
+
+
+@pytest.mark.parametrize(
+    "taken", [(), ("window.png", "wizard-en.png"), ("window.png", "wizard-en.png", "wizard-ru.png")]
+)
+def test_trial_misses_pictures_that_were_not_taken(taken: tuple[str, ...], tmp_path: Path) -> None:
+    trial: dict[str, Any] = runpy.run_path(str(FOLDER / "use.py"))
+    for name in taken:
+        (tmp_path / name).touch()
+    silent = SimpleNamespace(communicate=lambda timeout: (b"", None))
+    run = SimpleNamespace(setup="setup.exe", out=tmp_path, client=SimpleNamespace(shell=lambda script: silent))
+    if len(taken) == 3:
+        assert trial["Trial"].pictures(run) == ", ".join(taken)
+    else:
+        with pytest.raises(trial["Failed"], match=r"wizard-ru\.png"):
+            trial["Trial"].pictures(run)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script for Linux")
+def test_screen_of_an_earlier_session_is_cleared_away(tmp_path: Path) -> None:
+    """A lock that names a process which is there again keeps an X server from starting."""
+    script = (FOLDER / "enter.sh").read_text(encoding="utf-8")
+    clearing = script.partition('if [ -n "${BOX_SCREEN:-}" ]; then')[2].partition("    run Xvfb")[0]
+    left = (tmp_path / "root/tmp/.X99-lock", tmp_path / "root/tmp/.X11-unix/X99")
+    for file in left:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    subprocess.run(["sh", "-euc", f"state={shlex.quote(str(tmp_path))}\n{clearing}"], check=True)
+    assert [file.exists() for file in left] == [False, False]
