@@ -38,7 +38,6 @@ from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.kit.wakeup import PostedQueue, Wakeup
 from lanchat.ui.menus.keys import KEYS, Action, shortcut_keys
 from lanchat.ui.menus.keys import sequence as key_sequence
-from lanchat.ui.model import words
 from lanchat.ui.model.attention import Attention
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ChatModel, Draft
@@ -55,10 +54,11 @@ from lanchat.ui.model.engine import (
 from lanchat.ui.model.entry import LoginFlow
 from lanchat.ui.model.entry_model import LaunchOptions, LoginModel, WindowPage
 from lanchat.ui.model.parts import WindowPart
-from lanchat.ui.model.state_words import state_line
 from lanchat.ui.pages import registry
 from lanchat.ui.settings.memory import WindowSettings
 from lanchat.ui.settings.placement import Placement
+from lanchat.ui.texts import words
+from lanchat.ui.texts.state_words import state_line
 from lanchat.wording.problems import details_text, error_text
 
 log = logging.getLogger(__name__)

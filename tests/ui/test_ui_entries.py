@@ -11,7 +11,6 @@ from lanchat.ui.conversation.marks import entry_block
 from lanchat.ui.conversation.scene import Position, Scene
 from lanchat.ui.conversation.selection import Selection
 from lanchat.ui.kit.canvas.drawing import Block
-from lanchat.ui.model import words
 from lanchat.ui.model.entries import (
     BeginningEntry,
     DayEntry,
@@ -22,6 +21,7 @@ from lanchat.ui.model.entries import (
     UnsentEntry,
     arrange,
 )
+from lanchat.ui.texts import words
 from tests.support.ui_kit import EPOCH, kit, line
 
 TODAY = datetime.datetime.fromtimestamp(EPOCH).astimezone().date()

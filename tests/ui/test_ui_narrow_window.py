@@ -9,7 +9,7 @@ from lanchat.app.api import LinkState, StateChanged
 from lanchat.app.command_errors import REASONS
 from lanchat.protocol.codes import Code
 from lanchat.protocol.problems import Problem, ProblemDetails
-from lanchat.ui.model.state_words import state_lines
+from lanchat.ui.texts.state_words import state_lines
 from tests.support.ui_window import UiWindow, fake_window
 from tests.support.waiting import wait_until
 

@@ -11,8 +11,8 @@ from lanchat.ui.kit.canvas.drawing import initials
 from lanchat.ui.kit.canvas.pictures import REACTIONS
 from lanchat.ui.menus.keys import KEYS, help_lines, sequence
 from lanchat.ui.menus.menus import reaction_name
-from lanchat.ui.model import words
-from lanchat.ui.model.state_words import state_line, state_lines
+from lanchat.ui.texts import words
+from lanchat.ui.texts.state_words import state_line, state_lines
 from tests.support.problem_details import details_of
 from tests.support.ui_kit import line
 

@@ -29,9 +29,9 @@ from lanchat.ui.kit.canvas.drawing import (
 from lanchat.ui.kit.canvas.pictures import has_picture
 from lanchat.ui.kit.canvas.text_line import text_line
 from lanchat.ui.kit.canvas.wrap import wrap
-from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
-from lanchat.ui.model.files import shown_text
+from lanchat.ui.texts import words
+from lanchat.ui.texts.files import shown_text
 from lanchat.wording.problems import details_text
 
 COLUMN = 920  # a conversation wider than this is centred: the eye does not find the next line in a wider one

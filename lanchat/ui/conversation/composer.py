@@ -16,9 +16,9 @@ from lanchat.ui.kit.fields.offer import Offer, first_part, text_parts
 from lanchat.ui.kit.fields.placeholder import Placeholder
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.model.files import shown_text
+from lanchat.ui.texts import words
+from lanchat.ui.texts.files import shown_text
 
 ROWS_MAX = 8
 PARTS_MAX = 20  # of a text that is too long for one message

@@ -7,8 +7,8 @@ from lanchat.i18n import _
 from lanchat.ui.conversation.bubbles import COLUMN, message_block
 from lanchat.ui.kit.canvas.drawing import Block, Box, Font, Hairline, LayoutContext, Op, TextSpan
 from lanchat.ui.kit.canvas.wrap import elide
-from lanchat.ui.model import words
 from lanchat.ui.model.entries import BeginningEntry, DayEntry, Entry, Mark, MessageEntry, UnreadMarkEntry
+from lanchat.ui.texts import words
 
 
 def entry_block(

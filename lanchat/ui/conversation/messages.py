@@ -21,12 +21,12 @@ from lanchat.ui.menus import menus
 from lanchat.ui.menus.keys import Action
 from lanchat.ui.menus.menus import MessageAction
 from lanchat.ui.menus.popup import below, popup
-from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
 from lanchat.ui.model.chat_model import ScrollTarget
 from lanchat.ui.model.entries import MessageEntry, shown_time
-from lanchat.ui.model.files import shown_text
 from lanchat.ui.model.parts import WindowPart
+from lanchat.ui.texts import words
+from lanchat.ui.texts.files import shown_text
 
 _NOTICE_MS = 8000
 

@@ -26,7 +26,7 @@ from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import menu_button
 from lanchat.ui.kit.tooltip import Tooltip
 from lanchat.ui.model.entries import Entry, MessageEntry
-from lanchat.ui.model.today import today
+from lanchat.ui.texts.today import today
 
 _WHEEL = 60  # pixels at 96 dpi for a notch of the wheel
 _NEAR = 40  # as close to the end counts as being there

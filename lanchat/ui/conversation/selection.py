@@ -9,9 +9,9 @@ import msgspec
 
 from lanchat.protocol.text.markup import visible
 from lanchat.ui.conversation.scene import Placed, Position, Scene
-from lanchat.ui.model import words
 from lanchat.ui.model.entries import MessageEntry, shown_time
-from lanchat.ui.model.files import shown_text
+from lanchat.ui.texts import words
+from lanchat.ui.texts.files import shown_text
 
 
 class End(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.lists.rows import ListRow
-from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
+from lanchat.ui.texts import words
 
 
 class ProfileDialog(Dialog):

@@ -11,7 +11,7 @@ from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.model.chat import Chat
-from lanchat.ui.model.files import shown_text
+from lanchat.ui.texts.files import shown_text
 
 _AGAIN_MS = 1500
 

@@ -22,8 +22,8 @@ from lanchat.ui.lists.row_list import RowList
 from lanchat.ui.lists.rows import ListRow
 from lanchat.ui.menus.menus import person_menu
 from lanchat.ui.menus.popup import popup
-from lanchat.ui.model import words
 from lanchat.ui.model.chat import Chat
+from lanchat.ui.texts import words
 
 
 class NewRoomDialog(Dialog):

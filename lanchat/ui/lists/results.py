@@ -10,10 +10,10 @@ from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import avatar_index, initials
 from lanchat.ui.lists.roster import LineRowKey
 from lanchat.ui.lists.rows import ListRow
-from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
 from lanchat.ui.model.entries import shown_time
 from lanchat.ui.model.search_results import SearchResults
+from lanchat.ui.texts import words
 
 # Characters of an excerpt, and of those how many stand before its first hit: some twenty have room.
 _EXCERPT = 120

@@ -13,8 +13,8 @@ from lanchat.protocol.text.search_words import fold
 from lanchat.ui.kit.canvas import glyphs
 from lanchat.ui.kit.canvas.drawing import avatar_index, initials
 from lanchat.ui.lists.rows import ListRow
-from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
+from lanchat.ui.texts import words
 from lanchat.wording.ways import via_text
 
 

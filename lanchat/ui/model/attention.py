@@ -9,8 +9,8 @@ from lanchat.app.api import LinkState, RoomView
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import RoomKind
 from lanchat.protocol.text.markup import visible
-from lanchat.ui.model import words
 from lanchat.ui.model.chat_model import ChatModel
+from lanchat.ui.texts import words
 
 # Seconds between two notifications: of many messages at once the first one is told.
 APART = 2.0

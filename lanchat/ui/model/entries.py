@@ -11,7 +11,7 @@ from itertools import pairwise
 import msgspec
 
 from lanchat.app.api import Line
-from lanchat.ui.model.today import local
+from lanchat.ui.texts.today import local
 
 GROUP_SECONDS = 300.0
 

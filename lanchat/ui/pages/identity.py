@@ -7,8 +7,8 @@ from lanchat.i18n import _
 from lanchat.ui.kit.canvas.drawing import Font
 from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
-from lanchat.ui.model import words
 from lanchat.ui.pages.card import WIDTH, FormPage
+from lanchat.ui.texts import words
 
 
 class IdentityPage(FormPage):

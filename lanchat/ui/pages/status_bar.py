@@ -14,7 +14,7 @@ from lanchat.ui.kit.styles import ControlStyle
 from lanchat.ui.kit.toolkit import Toolkit
 from lanchat.ui.model.chat_model import ChatModel
 from lanchat.ui.model.parts import WindowPart
-from lanchat.ui.model.state_words import state_lines
+from lanchat.ui.texts.state_words import state_lines
 
 _GOOD = {LinkState.LIVE}
 _BAD = {LinkState.FORKED, LinkState.REFUSED}

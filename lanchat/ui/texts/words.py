@@ -6,8 +6,8 @@ import time
 from lanchat.app.api import Line, Person, RoomView
 from lanchat.i18n import _, ngettext
 from lanchat.protocol.codes import Code, HistoryPolicy, PresenceState, RoomKind
-from lanchat.ui.model.state_words import sentence
-from lanchat.ui.model.today import local
+from lanchat.ui.texts.state_words import sentence
+from lanchat.ui.texts.today import local
 from lanchat.wording.problems import details_text
 
 # From so many others on it is told how many of them have read a message.
