@@ -7,8 +7,6 @@ connection rests, and the server with it. What is sent waits until the connectio
 
 import asyncio
 import contextlib
-import hashlib
-import ssl
 from collections import deque
 from typing import NamedTuple
 
@@ -25,7 +23,7 @@ from lanchat.protocol.wire.bulk import (
     part_head_untrusted,
 )
 from lanchat.transport.connecting import connect
-from lanchat.transport.tls import ChannelClosed
+from lanchat.transport.tls import ChannelClosed, client_context, shown_fingerprint
 
 # Parts that nobody has taken yet, in octets: while one chunk is checked and written the next ones come.
 UNREAD_MAX = 4 * CHUNK_OCTETS
@@ -82,22 +80,14 @@ async def open_bulk(host: str, port: int, fingerprint: str, timeout: float) -> "
     async with asyncio.timeout(timeout):
         sock = await connect(host, port)
         try:
-            _, channel = await loop.create_connection(BulkChannel, sock=sock, ssl=_context(), server_hostname="")
+            context = client_context(BULK_ALPN)
+            _, channel = await loop.create_connection(BulkChannel, sock=sock, ssl=context, server_hostname="")
         except OSError as error:
             raise error.with_traceback(None)  # noqa: B904 - its frames hold the buffers
     if channel.fingerprint != fingerprint:
         channel.close()
         raise ProtocolError("not the server that is known")
     return channel
-
-
-def _context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols([BULK_ALPN])
-    return context
 
 
 class BulkChannel(asyncio.BufferedProtocol):
@@ -125,10 +115,7 @@ class BulkChannel(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER_MAX)
-        tls = transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True)
-        if tls.selected_alpn_protocol() == BULK_ALPN and certificate:
-            self.fingerprint = hashlib.sha256(certificate).hexdigest()
+        self.fingerprint = shown_fingerprint(transport, BULK_ALPN)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next octets belong."""

@@ -36,14 +36,23 @@ class ChannelClosed(Exception):
     """The connection ended."""
 
 
-def client_context() -> ssl.SSLContext:
-    """TLS 1.3, our ALPN, no authorities: the pin is compared by the caller."""
+def client_context(alpn: str = ALPN) -> ssl.SSLContext:
+    """TLS 1.3, one of our ALPNs, no authorities: the pin is compared by the caller."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols([ALPN])
+    context.set_alpn_protocols([alpn])
     return context
+
+
+def shown_fingerprint(transport: asyncio.Transport, alpn: str = ALPN) -> str | None:
+    """SHA-256 of the certificate that the other side showed, 64 hex digits; None when it does not speak this
+    protocol."""
+    tls = transport.get_extra_info("ssl_object")
+    certificate = tls.getpeercert(binary_form=True)
+    spoken = tls.selected_alpn_protocol() == alpn
+    return hashlib.sha256(certificate).hexdigest() if spoken and certificate else None
 
 
 async def open_channel(
@@ -95,10 +104,7 @@ class TlsChannel(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER_MAX)
-        tls = transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True)
-        if tls.selected_alpn_protocol() == ALPN and certificate:
-            self.fingerprint = hashlib.sha256(certificate).hexdigest()
+        self.fingerprint = shown_fingerprint(transport)
         self.peer = transport.get_extra_info("peername")
         self.own = transport.get_extra_info("sockname")
 

@@ -16,10 +16,10 @@ from typing import IO
 
 from lanchat.platform.disk.files import FileRefused, open_input
 from lanchat.platform.disk.packing import pack_folder, same_state
+from lanchat.protocol.log.files import UNKNOWN_MEDIA_TYPE
 from lanchat.protocol.problems import Problem
 
 _PART = 1 << 20
-_UNKNOWN_TYPE = "application/octet-stream"
 _FOLDER_TYPE = "application/zip"
 _STANDARD_INPUT = "-"
 
@@ -77,7 +77,7 @@ class FileSource:
 
     def _open(self, given: str) -> tuple[IO[bytes], str, str]:
         if given == _STANDARD_INPUT:
-            return self._copied(self._copy_of(given)), "stdin", _UNKNOWN_TYPE
+            return self._copied(self._copy_of(given)), "stdin", UNKNOWN_MEDIA_TYPE
         path = Path(given)
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -119,7 +119,7 @@ def _text(name: str) -> str:
 def _type_of(name: str) -> str:
     """By its ending, from the table of the language, not from the computer's."""
     found, encoding = _TYPES.guess_type(name)
-    return found if found and not encoding else _UNKNOWN_TYPE
+    return found if found and not encoding else UNKNOWN_MEDIA_TYPE
 
 
 _TYPES = mimetypes.MimeTypes()
