@@ -8,4 +8,6 @@ def size_text(octets: float) -> str:
     for limit, text in ((1 << 30, _("{number} GiB")), (1 << 20, _("{number} MiB"))):
         if octets >= limit:
             return text.format(number=decimal(octets / limit))
-    return _("{number} KiB").format(number=decimal(octets / 1024))
+    if octets >= 1024:
+        return _("{number} KiB").format(number=decimal(octets / 1024))
+    return _("{number} B").format(number=int(octets))

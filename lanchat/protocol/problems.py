@@ -106,6 +106,7 @@ class Problem(enum.Enum):
     NETWORK_FAILED = "the network could not be started: {reason}"
     NOT_ALL_LOADED = "not everything could be loaded in time"
     UNKNOWN_ROOM = "room {name} does not exist"
+    NOT_A_DAY = "{text} is not a day"
     SEVERAL_ROOMS = "several rooms are named {name}: {rooms}"
     SEVERAL_ROOM_IDS = "several rooms have the name {name}: {ids}"
     ROOM_WITH_CREATOR = "{number} (made by {name})"

@@ -156,6 +156,7 @@ TEXTS = {
     Problem.NETWORK_FAILED: N_("The network could not be started: {reason}"),
     Problem.NOT_ALL_LOADED: N_("Not everything could be loaded in time"),
     Problem.UNKNOWN_ROOM: N_("Room {name} does not exist"),
+    Problem.NOT_A_DAY: N_("{text} is not a day: write it as 2026-11-30 or 30.11.2026"),
     Problem.SEVERAL_ROOMS: N_("Several rooms are named {name}. Give the number of the one that is meant: {rooms}"),
     Problem.SEVERAL_ROOM_IDS: N_("Several rooms are called {name}: give the id of one of them ({ids})"),
     Problem.ROOM_WITH_CREATOR: N_("{number} (made by {name})"),

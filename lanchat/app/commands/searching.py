@@ -62,8 +62,8 @@ class HitFilter(msgspec.Struct, frozen=True):
 
 async def search(client: "ClientState", command: api.SearchCommand) -> list[Line]:
     """On the server; in the local copy while it is away, and for operators without a word. Hits that cannot be checked
-    are left out, so there may be fewer than `limit`. Raises CommandError INVALID for operators that name nobody, or no
-    room."""
+    are left out, so there may be fewer than `limit`. Raises CommandError INVALID for operators that name nobody, no
+    room or no day."""
     member = client.logged_in()
     query = parse_query(command.words[:SEARCH_CHARACTERS_MAX])
     chosen = _filter(member, query)
@@ -85,6 +85,8 @@ async def search(client: "ClientState", command: api.SearchCommand) -> list[Line
 
 
 def _filter(member: "AccountSession", query: SearchQuery) -> HitFilter:
+    if query.no_day:
+        raise CommandError(ErrorKind.INVALID, Problem.NOT_A_DAY, text=inert(query.no_day))
     authors = rooms = None
     if query.author:
         users = member.core.directory.users.values()

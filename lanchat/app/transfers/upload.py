@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lanchat.app.api import CommandError, ErrorKind
 from lanchat.app.transfers.link import TransferLink, too_large
 from lanchat.app.transfers.worker import DiskWorker
-from lanchat.platform.disk.files import os_reason
+from lanchat.platform.disk.files import FileRefused, os_reason
 from lanchat.platform.disk.sources import FileSource
 from lanchat.protocol import wire
 from lanchat.protocol.errors import ProtocolError
@@ -46,8 +46,9 @@ class HashedFile(NamedTuple):
 
 
 def unreadable_file(name: str, error: OSError) -> CommandError:
-    """A file of this computer cannot be read: why."""
-    return CommandError(ErrorKind.LOCAL, Problem.SOURCE_UNREADABLE, file=name, reason=os_reason(error))
+    """A file of this computer cannot be read, or something in a folder: what, and why."""
+    inside = error.filename if isinstance(error, FileRefused) else None
+    return CommandError(ErrorKind.LOCAL, Problem.SOURCE_UNREADABLE, file=inside or name, reason=os_reason(error))
 
 
 async def open_file(worker: DiskWorker, path: str, copies: Path) -> FileSource:

@@ -2,7 +2,8 @@
 
 `from:anna`, `in:general`, `after:2026-11-01`, `before:30.11.2026`; a name with blanks stands in quotation marks,
 `from:"Anna Smirnova"`. The first day counts, the last one does not. The Russian names of the operators (`от`, `в`,
-`после`, `до`) mean the same. What looks like an operator and is none stays a word.
+`после`, `до`) mean the same. What looks like an operator and is none stays a word. What is no day behind `after:` or
+`before:` is told apart: as a word it would find nothing, and nobody would know why.
 """
 
 import re
@@ -31,13 +32,14 @@ _LONG = 64
 
 class SearchQuery(msgspec.Struct, frozen=True):
     """`words`: what is left without the operators. `author`, `room`: names as typed; empty for anybody and any room.
-    `after`: from this day on; `before`: up to the day before."""
+    `after`: from this day on; `before`: up to the day before. `no_day`: what stands where a day should."""
 
     words: str
     author: str = ""
     room: str = ""
     after: Day | None = None
     before: Day | None = None
+    no_day: str = ""
 
     @property
     def filters(self) -> bool:
@@ -47,7 +49,7 @@ class SearchQuery(msgspec.Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is searched for: neither a word nor an operator that chooses messages."""
-        return not (query_words(self.words) or self.filters)
+        return not (query_words(self.words) or self.filters or self.no_day)
 
 
 def parse_query(text: str) -> SearchQuery:
@@ -57,10 +59,13 @@ def parse_query(text: str) -> SearchQuery:
     def take(part: re.Match[str]) -> str:
         name = _OPERATORS.get(part[1].casefold())
         value = next((value for value in part.groups()[1:] if value is not None), "").strip()
-        chosen = _day(value) if name in ("after", "before") else value
-        if name is None or not chosen:
+        if name is None or not value:
             return part[0]
-        found[name] = chosen
+        day = _day(value) if name in ("after", "before") else None
+        if name in ("author", "room") or day:
+            found[name] = day or value
+        else:
+            found["no_day"] = value
         return " "
 
     words = " ".join(_PART.sub(take, text).split())

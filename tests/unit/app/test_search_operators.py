@@ -87,10 +87,10 @@ async def filled_answers(server: FakeServer) -> None:
     server.answers[wire.Search] = found
 
 
-def test_operators_that_name_nobody_are_refused(run: Any) -> None:
+def test_operators_that_name_nobody_or_no_day_are_refused(run: Any) -> None:
     async def scenario(server: FakeServer, anna: Person) -> None:
         await anna.register(server)
-        for words in ("red from:nobody", "red in:nowhere"):
+        for words in ("red from:nobody", "red in:nowhere", "red after:yesterday", "before:2026-13-01"):
             with pytest.raises(CommandError) as caught:
                 await anna.call(api.SearchCommand(0, words))
             assert caught.value.kind is ErrorKind.INVALID

@@ -15,8 +15,9 @@ from lanchat.protocol.text.search_query import SearchQuery, hit_spans, parse_que
         ("FROM:anna In:general", SearchQuery("", author="anna", room="general")),
         ("a after:2026-11-01 before:30.11.2026 b", SearchQuery("a b", after=(2026, 11, 1), before=(2026, 11, 30))),
         ("before:2024-2-29", SearchQuery("", before=(2024, 2, 29))),
-        ("before:2026-2-29", SearchQuery("before:2026-2-29")),
-        ("after:soon", SearchQuery("after:soon")),
+        ("before:2026-2-29", SearchQuery("", no_day="2026-2-29")),
+        ("hello after:yesterday", SearchQuery("hello", no_day="yesterday")),
+        ("after:soon", SearchQuery("", no_day="soon")),
         ("https://example.org is:x from:", SearchQuery("https://example.org is:x from:")),
         ('from:""', SearchQuery('from:""')),
         ("from:anna from:bob", SearchQuery("", author="bob")),
@@ -26,7 +27,9 @@ def test_operators_are_taken_out_of_the_words(text: str, query: SearchQuery) -> 
     assert parse_query(text) == query
 
 
-@pytest.mark.parametrize(("text", "empty"), [("", True), ("in:general", True), ("?!", True), ("from:anna", False)])
+@pytest.mark.parametrize(
+    ("text", "empty"), [("", True), ("in:general", True), ("?!", True), ("from:anna", False), ("after:soon", False)]
+)
 def test_query_without_anything_to_find_is_empty(text: str, empty: bool) -> None:
     assert parse_query(text).is_empty == empty
 

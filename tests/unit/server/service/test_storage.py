@@ -112,8 +112,9 @@ def test_report_lists_storage_and_users_over_quota() -> None:
     ]
     remote = storage_lines(report(database_disk_known=False, disk_free_octets=None))
     assert remote == ["Messages take 11.7 MiB, the disk of the database server is not known here"]
-    assert [size_text(octets) for octets in (0, 999, MIB, 5 << 30)] == [
-        "0.0 KiB",
+    assert [size_text(octets) for octets in (0, 999, 1024, MIB, 5 << 30)] == [
+        "0 B",
+        "999 B",
         "1.0 KiB",
         "1.0 MiB",
         "5.0 GiB",
