@@ -30,11 +30,13 @@ class Outcome:
     stored: int = 0
 
 
-async def replace_servers(scene: ServerWithClients, rounds: int, seed: int, rate: float = RATE) -> Outcome:
-    """`scene` has a database server and a discovery port."""
+async def replace_servers(
+    scene: ServerWithClients, rounds: int, seed: int, rate: float = RATE, unseen_max: int | None = None
+) -> Outcome:
+    """`scene` has a database server and a discovery port. `unseen_max`: see `ClientCrowd.start_writing`."""
     draw, outcome = random.Random(seed), Outcome()
     async with scene:
-        scene.crowd.start_writing(rate)
+        scene.crowd.start_writing(rate, unseen_max)
         for number in range(rounds):
             await asyncio.sleep(draw.uniform(0.0, 1.0))
             await _replace(scene, _copy_of_keys(scene, number), outcome)

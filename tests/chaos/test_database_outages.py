@@ -11,11 +11,12 @@ from tests.chaos.disks import SmallDisk
 from tests.chaos.outages import Outage, full_disk, killed, prepared, read_only, run_outages, stopped
 from tests.chaos.server_with_clients import ServerWithClients
 from tests.support.mariadb import MariaDB
+from tests.support.waiting import patient
 
 # What a server may grow by under a flood of some 10 MiB a second: its queues, not what came.
 GROWTH_MAX = 16 << 20
 # Seconds until the first message is acknowledged again, on a computer that runs other tests besides.
-BACK_MAX = 15.0
+BACK_MAX = patient(15.0)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 

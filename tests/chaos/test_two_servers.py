@@ -11,12 +11,14 @@ from tests.support.ports import free_port
 from tests.support.waiting import patient
 
 ROUNDS = 3
+CLIENTS = 6
+UNSEEN_MAX = 120  # messages of all clients, five seconds' worth
 
 
 @pytest.mark.mariadb
 def test_second_server_on_a_database_fences_the_first(tmp_path: Path, mariadb_url: str) -> None:
-    scene = ServerWithClients(tmp_path, database=mariadb_url, discovery_port=free_port())
-    outcome = asyncio.run(replace_servers(scene, ROUNDS, seed=1))
+    scene = ServerWithClients(tmp_path, database=mariadb_url, discovery_port=free_port(), size=CLIENTS)
+    outcome = asyncio.run(replace_servers(scene, ROUNDS, seed=1, unseen_max=UNSEEN_MAX))
     assert outcome.faults == []
     assert outcome.stored == outcome.made > 0
     assert len(outcome.fenced) == ROUNDS
